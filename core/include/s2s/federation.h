@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/* federation.h: a federating endpoint on a libuv loop: local domains, listeners, outgoing streams,
+ * queues and bounces. Many may live in one process; each belongs to the thread of its loop. */
+#ifndef S2S_FEDERATION_H
+#define S2S_FEDERATION_H
+
+#include <uv.h>
+
+#include "s2s/env.h"
+#include "s2s/policy.h"
+#include "s2s/stanza.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct s2s_federation s2s_federation;
+
+/* What is known about one stream. Lent for the call that hands it out. */
+typedef struct s2s_stream_info {
+    size_t size;          /* sizeof(s2s_stream_info) */
+    const char *id;       /* ours, the same in every log line: "o12" (out), "i7" (in) */
+    s2s_role role;        /* ours */
+    s2s_str local, remote; /* normal form; absent while unknown */
+    const char *state;    /* "resolving", "connecting", or s2s_session_state() */
+    const char *address;  /* the peer's, "127.0.0.1:5269"; "" while unknown */
+    const char *tls_version; /* "TLS1.3"; "" before TLS */
+    const char *cipher;
+    const char *mechanism;   /* "external" or "none" */
+    const s2s_verdict *verdict; /* NULL before the peer was judged */
+    s2s_time since;          /* when it was opened, uv_now() */
+    uint64_t stanzas_in, stanzas_out;
+    size_t queued_stanzas;   /* wait for this stream to be established */
+} s2s_stream_info;
+
+#define S2S_FEDERATION_ABI 1u
+/* Called on the loop's thread. They may call s2s_federation_send, _resume, _stop and _answer, not _free. */
+typedef struct s2s_federation_ops {
+    uint32_t abi; /* S2S_FEDERATION_ABI */
+    /* A stanza for one of our domains: from an authorised pair, or an error for a stanza that could not be
+     * delivered. Lent for the call. Returns false to pause reading from remote servers until
+     * s2s_federation_resume(); the stanza was taken all the same. */
+    bool (*deliver)(void *user, const s2s_stanza *stanza);
+    /* After s2s_federation_send() said S2S_E_AGAIN: send on. */
+    void (*drained)(void *user);
+    /* Optional. A stream was established (`end` NULL) or has ended, or could not be made. */
+    void (*stream)(void *user, const s2s_stream_info *info, const s2s_close *end);
+    /* s2s_federation_stop() is done: all streams are closed, s2s_federation_free() may follow. */
+    void (*stopped)(void *user);
+} s2s_federation_ops;
+
+typedef struct s2s_federation_options {
+    size_t size; /* set by _init */
+    uv_loop_t *loop;
+    const s2s_env *env;           /* outlives the object; NULL ops->random is not allowed */
+    const s2s_policy *policy;     /* copied; what it points to outlives the object */
+    const s2s_federation_ops *ops;
+    void *user;
+    const char *const *dns_servers; /* "127.0.0.1@5353"; none: the system's */
+    size_t dns_servers_len;
+    const char *const *dns_anchors; /* files with DS or DNSKEY records */
+    size_t dns_anchors_len;
+} s2s_federation_options;
+
+S2S_API void s2s_federation_options_init(s2s_federation_options *options);
+/* `why` (may be NULL) takes a sentence on failure. */
+S2S_API s2s_err s2s_federation_new(const s2s_federation_options *options, s2s_federation **out,
+                                   char why[S2S_TEXT_MAX]);
+/* Only when nothing runs: before the loop ran, or after ops->stopped. Takes NULL. */
+S2S_API void s2s_federation_free(s2s_federation *f);
+
+/* A domain served here, with the PEM files of its chain and key. Refused (S2S_E_INVAL, with `why` naming
+ * the file and the fault) if they cannot be read, do not belong together, or do not cover the domain. */
+S2S_API s2s_err s2s_federation_add_domain(s2s_federation *f, s2s_str domain, const char *certificate_file,
+                                          const char *key_file, char why[S2S_TEXT_MAX]);
+S2S_API bool s2s_federation_serves(const s2s_federation *f, s2s_str domain);
+
+/* Accepts streams on "ADDRESS:PORT" or "[V6]:PORT"; port 0 picks one. `bound` takes the real address. */
+#define S2S_ADDRESS_MAX 64
+S2S_API s2s_err s2s_federation_listen(s2s_federation *f, const char *address, char bound[S2S_ADDRESS_MAX],
+                                      char why[S2S_TEXT_MAX]);
+
+/* A static route instead of DNS for remote domains that match ("peer.example", "*.peer.example" one or
+ * more labels, "*"); the first that was added and matches wins. The certificate must still be the domain's (DN-10). */
+S2S_API s2s_err s2s_federation_route(s2s_federation *f, const char *match, const char *address,
+                                     char why[S2S_TEXT_MAX]);
+
+/* Takes a stanza from a local sender. `from` must be at a domain served here and `to` must not be. It is delivered
+ * to the remote server's stream, or an error comes back through ops->deliver (if it may be bounced): never lost
+ * silently. S2S_OK; S2S_E_AGAIN: taken, but please pause until ops->drained; S2S_E_INVAL: not taken (addresses). */
+S2S_API s2s_err s2s_federation_send(s2s_federation *f, const s2s_stanza *stanza);
+/* Goes on reading after ops->deliver returned false. */
+S2S_API void s2s_federation_resume(s2s_federation *f);
+/* The late answer to a policy's S2S_E_PENDING. S2S_E_NOTFOUND if the stream is gone. */
+S2S_API s2s_err s2s_federation_answer(s2s_federation *f, s2s_ticket ticket, const s2s_verdict *verdict);
+
+/* Closes listeners, sends what is queued on established streams, closes them, bounces the rest, and
+ * then calls ops->stopped; bounded by limits.close_ms. */
+S2S_API void s2s_federation_stop(s2s_federation *f);
+
+/* Calls `each` for every stream, also those being made. */
+S2S_API void s2s_federation_streams(const s2s_federation *f,
+                                    void (*each)(void *arg, const s2s_stream_info *info), void *arg);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* limits.h: every maximum of the library, by name. Each says what happens when it is reached.
+ * There is no buffer, queue or wait without a line here (or a constant beside it that says so). */
+#ifndef S2S_LIMITS_H
+#define S2S_LIMITS_H
+
+#include "s2s/base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* X(field, default, least, most, unit, what it bounds and what happens) */
+#define S2S_LIMITS(X)                                                                              \
+    X(stanza_bytes, 524288, 10000, 67108864, "bytes",                                              \
+      "largest stanza accepted, from < to > (RFC 6120 13.12); stream error policy-violation")      \
+    X(preauth_element_bytes, 16384, 4096, 1048576, "bytes",                                        \
+      "largest element before authentication; stream error policy-violation")                     \
+    X(preauth_bytes, 65536, 8192, 1048576, "bytes",                                                \
+      "all XML received before authentication; stream error policy-violation")                    \
+    X(preauth_elements, 32, 8, 1024, "elements",                                                   \
+      "first-level elements before authentication; stream error policy-violation")                \
+    X(xml_depth, 100, 8, 10000, "levels", "nesting depth; stream error policy-violation")          \
+    X(xml_attributes, 64, 8, 1024, "attributes",                                                   \
+      "attributes of one element; stream error policy-violation")                                 \
+    X(sasl_attempts, 3, 1, 5, "attempts", "failed SASL attempts; stream error policy-violation")   \
+    X(negotiation_ms, 30000, 1000, 600000, "ms",                                                   \
+      "from the first step (DNS, or accept) to authenticated; the stanzas that wait are bounced")  \
+    X(close_ms, 5000, 100, 60000, "ms",                                                            \
+      "wait for the peer's </stream:stream> after ours; then the connection is cut")              \
+    X(stall_ms, 30000, 1000, 600000, "ms",                                                         \
+      "no progress while bytes wait to be sent; stream error connection-timeout, bounces")         \
+    X(connect_ms, 10000, 500, 120000, "ms", "one TCP connection attempt; the next address is tried") \
+    X(dns_ms, 10000, 500, 120000, "ms", "one DNS question; counts as no answer")                   \
+    X(dns_targets, 16, 1, 64, "targets", "SRV targets tried for one domain; the rest is ignored")  \
+    X(dns_addresses, 16, 1, 64, "addresses", "addresses tried for one target; the rest is ignored") \
+    X(queue_stanzas, 4096, 1, 1048576, "stanzas",                                                  \
+      "stanzas that wait for one pair's stream; further ones bounce with resource-constraint")     \
+    X(queue_bytes, 4194304, 65536, 1073741824, "bytes",                                            \
+      "bytes that wait for one pair's stream; further stanzas bounce with resource-constraint")    \
+    X(output_bytes, 262144, 32768, 67108864, "bytes",                                              \
+      "unsent bytes of one stream above which senders are asked to pause")                         \
+    X(connections, 4096, 1, 1000000, "connections",                                                \
+      "accepted connections at once; further ones are closed at TCP level")                        \
+    X(streams_out, 4096, 1, 1000000, "streams",                                                    \
+      "outgoing streams at once; further stanzas bounce with resource-constraint")                 \
+    X(retry_ms, 5000, 0, 3600000, "ms",                                                            \
+      "after a failed connection, stanzas for that pair bounce at once this long")                 \
+    X(chain_certificates, 10, 1, 100, "certificates",                                              \
+      "certificates a peer may present; more are refused")                                         \
+    X(chain_bytes, 65536, 4096, 1048576, "bytes",                                                  \
+      "size of a TLS handshake message, so of a peer's chain; the handshake fails")
+
+typedef struct s2s_limits {
+#define S2S_X(field, value, least, most, unit, words) uint32_t field;
+    S2S_LIMITS(S2S_X)
+#undef S2S_X
+} s2s_limits;
+
+/* Fills in the defaults. */
+S2S_API void s2s_limits_init(s2s_limits *limits);
+/* NULL if every limit is within its range, else the name of the first that is not (static). */
+S2S_API const char *s2s_limits_check(const s2s_limits *limits);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

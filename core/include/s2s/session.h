@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* session.h: one server-to-server stream without its I/O: bytes in, bytes and events out.
+ *
+ * The caller owns sockets, TLS and time. It feeds decrypted bytes, pulls events until there are none,
+ * sends what s2s_session_output() lends, and calls s2s_session_tick() at the deadline. Nothing calls back;
+ * nothing is read from the system. One session belongs to one thread at a time.
+ *
+ * RFC 6120 sections 4 to 6; XEP-0178. The path: header, STARTTLS, header, SASL EXTERNAL, header, established.
+ */
+#ifndef S2S_SESSION_H
+#define S2S_SESSION_H
+
+#include "s2s/env.h"
+#include "s2s/policy.h"
+#include "s2s/stanza.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct s2s_session s2s_session;
+
+typedef struct s2s_session_options {
+    size_t size; /* sizeof(s2s_session_options), set by _init */
+    s2s_role role;
+    /* Initiator: both domains in normal form (addr.h), copied. Acceptor: absent; the peer names them. */
+    s2s_str local, remote;
+    /* When negotiation must be over, on the clock of `now`; S2S_NEVER leaves it to limits.negotiation_ms. */
+    s2s_time negotiate_by;
+} s2s_session_options;
+
+S2S_API void s2s_session_options_init(s2s_session_options *options, s2s_role role);
+
+typedef enum s2s_event_type {
+    S2S_EV_NONE,        /* nothing waits: send the output, then feed or wait for the deadline */
+    S2S_EV_OPEN,        /* acceptor: the peer's header; answer with s2s_session_accept or _refuse */
+    S2S_EV_START_TLS,   /* send all output in the clear, then run the TLS handshake; then s2s_session_tls_up */
+    S2S_EV_VERIFY,      /* judge the peer's certificate for `remote`; answer with s2s_session_verdict */
+    S2S_EV_ESTABLISHED, /* authenticated; the pair (local, remote) is authorised */
+    S2S_EV_STANZA,      /* `stanza`: from an authorised pair. Acceptor only (without bidi) */
+    S2S_EV_REJECTED,    /* `stanza` was refused with `error`, the stream lives: answer it if it may be bounced */
+    S2S_EV_CLOSED,      /* the last event: see `close` */
+} s2s_event_type;
+
+typedef struct s2s_event {
+    s2s_event_type type;
+    s2s_str local, remote;     /* OPEN, VERIFY, ESTABLISHED: normal form; may be absent in OPEN */
+    const s2s_stanza *stanza;  /* STANZA, REJECTED */
+    s2s_stanza_error error;    /* REJECTED */
+    const s2s_close *close;    /* CLOSED */
+    bool graceful;             /* CLOSED: both sides closed in XML: end TLS and TCP politely; else cut */
+} s2s_event;
+
+/* `env` must outlive the session. S2S_OK, S2S_E_INVAL, S2S_E_NOMEM. The initiator's header is in the
+ * output at once. */
+S2S_API s2s_err s2s_session_new(const s2s_env *env, const s2s_session_options *options, s2s_time now,
+                                s2s_session **out);
+/* Takes NULL. */
+S2S_API void s2s_session_free(s2s_session *s);
+
+/* Gives the session bytes from the peer, all of them taken (copied). Only when no event waits (else
+ * S2S_E_STATE). S2S_E_CLOSED after S2S_EV_CLOSED was made. Protocol errors are not returned:
+ * they become output and S2S_EV_CLOSED. At most S2S_FEED_MAX bytes (else S2S_E_LIMIT). */
+#define S2S_FEED_MAX 65536
+S2S_API s2s_err s2s_session_feed(s2s_session *s, s2s_time now, s2s_bytes in);
+
+/* Pulls the next event. What it lends stays valid until the next call on `s`. */
+S2S_API s2s_event_type s2s_session_next_event(s2s_session *s, s2s_event *out);
+
+/* Lends the bytes that wait to be sent; returns how many (0 = none). Valid until the next call on `s`. */
+S2S_API size_t s2s_session_output(const s2s_session *s, const uint8_t **out);
+/* The first `len` of them went out. */
+S2S_API void s2s_session_sent(s2s_session *s, s2s_time now, size_t len);
+
+/* When s2s_session_tick() wants to be called next; S2S_NEVER if not at all. */
+S2S_API s2s_time s2s_session_deadline(const s2s_session *s);
+S2S_API void s2s_session_tick(s2s_session *s, s2s_time now);
+
+/* Answers to S2S_EV_OPEN. accept: we serve `local` and are willing to talk to `remote`; refuse: no, with
+ * this stream error. S2S_E_STATE if nothing was asked. */
+S2S_API s2s_err s2s_session_accept(s2s_session *s, s2s_time now);
+S2S_API s2s_err s2s_session_refuse(s2s_session *s, s2s_time now, s2s_cond cond, const char *text);
+
+/* Answers S2S_EV_START_TLS: the handshake succeeded. (If it failed: s2s_session_lost.) */
+S2S_API s2s_err s2s_session_tls_up(s2s_session *s, s2s_time now);
+
+/* Answers S2S_EV_VERIFY, now or later. Fails closed: without this nothing is authorised. */
+S2S_API s2s_err s2s_session_verdict(s2s_session *s, s2s_time now, const s2s_verdict *verdict);
+
+/* Queues a stanza on an established initiator's stream. The caller has checked that `from` belongs to `local`
+ * and `to` to `remote`. S2S_OK, S2S_E_STATE (not established), S2S_E_NOMEM. */
+S2S_API s2s_err s2s_session_send(s2s_session *s, const s2s_stanza *stanza);
+
+/* Starts the close handshake (RFC 6120 section 4.4) with an optional stream error and text (may be
+ * NULL). Stanzas still in flight towards us are delivered until the peer closes or limits.close_ms. */
+S2S_API void s2s_session_close(s2s_session *s, s2s_time now, s2s_cond cond, const char *text);
+
+/* The transport is gone: `text` says how. S2S_EV_CLOSED follows (origin transport), unless the streams were closed
+ * in XML both ways already. */
+S2S_API void s2s_session_lost(s2s_session *s, s2s_time now, const char *text);
+
+/* True once S2S_EV_ESTABLISHED was made and no close has begun. */
+S2S_API bool s2s_session_is_open(const s2s_session *s);
+/* The name of the state, for logs and status; static. */
+S2S_API const char *s2s_session_state(const s2s_session *s);
+/* The stream id in force (RFC 6120 section 4.7.3), absent before the header; valid until the next call. */
+S2S_API s2s_str s2s_session_stream_id(const s2s_session *s);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

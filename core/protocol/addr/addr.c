@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/* addr.c: splitting addresses, and domains in comparable form (IDNA2008 by libidn2). */
+#include "s2s/addr.h"
+
+#include <idn2.h>
+#include <string.h>
+
+enum { LABEL_MAX = 63 };
+
+/* RFC 7622 section 3.3.1: never in a localpart; so too controls. */
+static bool local_char_ok(unsigned char c)
+{
+    return c > 0x20 && c != 0x7f && !strchr("\"&'/:<>@", c);
+}
+
+static bool part_ok(s2s_str s)
+{
+    return s.len > 0 && s.len <= S2S_JID_PART_MAX && !memchr(s.ptr, 0, s.len);
+}
+
+s2s_err s2s_jid_split(s2s_str jid, s2s_jid *out)
+{
+    if (!jid.ptr || jid.len == 0)
+        return S2S_E_SYNTAX;
+    s2s_jid j = {.domain = jid};
+    const char *slash = memchr(jid.ptr, '/', jid.len);
+    if (slash) {
+        j.domain.len = (size_t)(slash - jid.ptr);
+        j.resource = (s2s_str){slash + 1, jid.len - j.domain.len - 1};
+        if (!part_ok(j.resource))
+            return S2S_E_SYNTAX;
+    }
+    const char *at = memchr(j.domain.ptr, '@', j.domain.len);
+    if (at) {
+        j.local = (s2s_str){j.domain.ptr, (size_t)(at - j.domain.ptr)};
+        j.domain = (s2s_str){at + 1, j.domain.len - j.local.len - 1};
+        if (!part_ok(j.local))
+            return S2S_E_SYNTAX;
+        for (size_t i = 0; i < j.local.len; i++) {
+            if (!local_char_ok((unsigned char)j.local.ptr[i]))
+                return S2S_E_SYNTAX;
+        }
+    }
+    if (!part_ok(j.domain) || memchr(j.domain.ptr, '@', j.domain.len))
+        return S2S_E_SYNTAX;
+    *out = j;
+    return S2S_OK;
+}
+
+static bool is_ipv4(const char *s, size_t len)
+{
+    unsigned parts = 0, digits = 0, value = 0;
+    for (size_t i = 0; i <= len; i++) {
+        if (i < len && s[i] >= '0' && s[i] <= '9') {
+            value = value * 10 + (unsigned)(s[i] - '0');
+            if (++digits > 3 || value > 255)
+                return false;
+        } else if ((i == len || s[i] == '.') && digits > 0) {
+            parts++;
+            digits = value = 0;
+        } else {
+            return false;
+        }
+    }
+    return parts == 4;
+}
+
+/* "[...]" with what an IPv6 address may hold; the resolver judges the rest. */
+static bool is_ipv6(const char *s, size_t len)
+{
+    if (len < 4 || len > 47 || s[0] != '[' || s[len - 1] != ']')
+        return false;
+    size_t colons = 0;
+    for (size_t i = 1; i + 1 < len; i++) {
+        colons += s[i] == ':';
+        if (!strchr("0123456789abcdefABCDEF:.", s[i]))
+            return false;
+    }
+    return colons >= 2 && colons <= 7;
+}
+
+bool s2s_domain_is_ip(s2s_str domain)
+{
+    return domain.ptr && (is_ipv6(domain.ptr, domain.len) || is_ipv4(domain.ptr, domain.len));
+}
+
+/* RFC 5890 section 2.3.1 with the DNS's lengths; lower case already. */
+static bool ldh_ok(const char *s, size_t len)
+{
+    if (len == 0 || len > S2S_ASCII_DOMAIN_MAX)
+        return false;
+    size_t label = 0;
+    for (size_t i = 0; i <= len; i++) {
+        if (i == len || s[i] == '.') {
+            if (label == 0 || label > LABEL_MAX || s[i - 1] == '-' || s[i - label] == '-')
+                return false;
+            label = 0;
+            continue;
+        }
+        bool ok = (s[i] >= 'a' && s[i] <= 'z') || (s[i] >= '0' && s[i] <= '9') || s[i] == '-';
+        if (!ok)
+            return false;
+        label++;
+    }
+    return true;
+}
+
+/* Copies without one trailing dot (RFC 7622 section 3.2), ASCII letters folded. `*plain`: nothing for IDNA to do. */
+static s2s_err copy_folded(s2s_str domain, char out[S2S_DOMAIN_MAX + 1], size_t *len, bool *plain)
+{
+    size_t n = domain.len;
+    if (!domain.ptr)
+        return S2S_E_SYNTAX;
+    if (n > 0 && domain.ptr[n - 1] == '.')
+        n--;
+    if (n == 0 || n > S2S_DOMAIN_MAX)
+        return S2S_E_SYNTAX;
+    *plain = true;
+    for (size_t i = 0; i < n; i++) {
+        char c = domain.ptr[i];
+        if (c == '\0')
+            return S2S_E_SYNTAX;
+        out[i] = c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+        if ((unsigned char)c >= 0x80)
+            *plain = false;
+    }
+    out[n] = '\0';
+    *len = n;
+    for (const char *label = out; *plain && label; label = strchr(label, '.')) {
+        label += *label == '.';
+        if (strncmp(label, "xn--", 4) == 0)
+            *plain = false;
+        if (*label == '\0')
+            break;
+    }
+    return S2S_OK;
+}
+
+static s2s_err idna_err(int rc)
+{
+    return rc == IDN2_MALLOC ? S2S_E_NOMEM : S2S_E_SYNTAX;
+}
+
+/* IDNA2008 lookup form of an already folded name; `*out` is libidn2's to free. */
+static s2s_err idna_ascii(const char *name, char **out)
+{
+    char *ascii = NULL;
+    int rc = idn2_to_ascii_8z(name, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
+    if (rc != IDN2_OK)
+        return idna_err(rc);
+    if (!ldh_ok(ascii, strlen(ascii))) {
+        idn2_free(ascii);
+        return S2S_E_SYNTAX;
+    }
+    *out = ascii;
+    return S2S_OK;
+}
+
+s2s_err s2s_domain_normalise(s2s_str domain, char out[S2S_DOMAIN_MAX + 1])
+{
+    char folded[S2S_DOMAIN_MAX + 1];
+    size_t len = 0;
+    bool plain = false;
+    s2s_err err = copy_folded(domain, folded, &len, &plain);
+    if (err != S2S_OK)
+        return err;
+    if (plain) {
+        if (!is_ipv6(folded, len) && !ldh_ok(folded, len))
+            return S2S_E_SYNTAX;
+        memcpy(out, folded, len + 1);
+        return S2S_OK;
+    }
+
+    char *ascii = NULL, *native = NULL;
+    if ((err = idna_ascii(folded, &ascii)) != S2S_OK)
+        return err;
+    int rc = idn2_to_unicode_8z8z(ascii, &native, 0);
+    idn2_free(ascii);
+    if (rc != IDN2_OK)
+        return idna_err(rc);
+    len = strlen(native);
+    if (len > 0 && len <= S2S_DOMAIN_MAX)
+        memcpy(out, native, len + 1);
+    else
+        err = S2S_E_SYNTAX;
+    idn2_free(native);
+    return err;
+}
+
+s2s_err s2s_domain_to_ascii(s2s_str domain, char out[S2S_ASCII_DOMAIN_MAX + 1])
+{
+    char folded[S2S_DOMAIN_MAX + 1];
+    size_t len = 0;
+    bool plain = false;
+    s2s_err err = copy_folded(domain, folded, &len, &plain);
+    if (err != S2S_OK)
+        return err;
+    if (s2s_domain_is_ip((s2s_str){folded, len}))
+        return S2S_E_SYNTAX;
+    if (plain) {
+        if (!ldh_ok(folded, len))
+            return S2S_E_SYNTAX;
+        memcpy(out, folded, len + 1);
+        return S2S_OK;
+    }
+    char *ascii = NULL;
+    if ((err = idna_ascii(folded, &ascii)) != S2S_OK)
+        return err;
+    memcpy(out, ascii, strlen(ascii) + 1); /* ldh_ok bounds it */
+    idn2_free(ascii);
+    return S2S_OK;
+}
+
+bool s2s_domain_is(s2s_str domain, s2s_str normal)
+{
+    if (s2s_str_eq(domain, normal))
+        return domain.ptr != NULL;
+    char out[S2S_DOMAIN_MAX + 1];
+    return s2s_domain_normalise(domain, out) == S2S_OK && s2s_str_eq(s2s_str_of(out), normal);
+}

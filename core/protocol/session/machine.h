@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* machine.h: the inside of a session, shared by its two roles. Internal to session/. */
+#ifndef S2S_MACHINE_H
+#define S2S_MACHINE_H
+
+#include "protocol/session/pairs.h"
+#include "protocol/stream/stream.h"
+#include "s2s/addr.h"
+#include "s2s/session.h"
+
+/* What must come next. X(name, word, roles: I initiator, A acceptor, B both) */
+#define S2S_STATES(X)                                                                              \
+    X(EXPECT_HEADER_PLAIN, "header")               /* B */                                         \
+    X(WAIT_ACCEPT_PLAIN, "header-answer")          /* A: the caller's word on the header */        \
+    X(EXPECT_FEATURES_PLAIN, "features")           /* I */                                         \
+    X(EXPECT_STARTTLS, "starttls")                 /* A */                                         \
+    X(EXPECT_PROCEED, "proceed")                   /* I */                                         \
+    X(WAIT_TLS, "tls-handshake")                   /* B: the caller's TLS */                       \
+    X(WAIT_VERDICT, "verdict")                     /* B: the caller's policy */                    \
+    X(EXPECT_HEADER_TLS, "header-tls")             /* B */                                         \
+    X(WAIT_ACCEPT_TLS, "header-tls-answer")        /* A */                                         \
+    X(EXPECT_FEATURES_TLS, "features-tls")         /* I */                                         \
+    X(EXPECT_AUTH, "auth")                         /* A */                                         \
+    X(EXPECT_RESPONSE, "auth-response")            /* A */                                         \
+    X(EXPECT_SASL_RESULT, "sasl-result")           /* I */                                         \
+    X(EXPECT_HEADER_AUTH, "header-auth")           /* B */                                         \
+    X(EXPECT_FEATURES_AUTH, "features-auth")       /* I */                                         \
+    X(ESTABLISHED, "established")                  /* B */                                         \
+    X(CLOSING, "closing")                          /* B: we closed; stanzas still come in */       \
+    X(DRAINING, "draining")                        /* B: a stream error was sent; input is ignored */ \
+    X(CLOSED, "closed")
+
+typedef enum s2s__state {
+#define S2S_X(name, word) name,
+    S2S_STATES(S2S_X)
+#undef S2S_X
+} s2s__state;
+
+struct s2s_session {
+    const s2s_env *env;
+    s2s_role role;
+    s2s__state state;
+    s2s_time now; /* of the call that runs */
+    s2s_time negotiate_by, close_by;
+    s2s__reader *reader;
+    s2s__buf out;
+    char *local, *remote;  /* normal form; acceptor: as the header in force claims, NULL if it does not */
+    char *stream_id;       /* of the header in force */
+    bool header_sent;      /* on the stream in force */
+    s2s__pairs pairs;
+    uint32_t preauth_bytes, preauth_elements, sasl_failures;
+    s2s_event event;       /* waits to be pulled, unless NONE */
+    s2s_event parting;     /* S2S_EV_CLOSED that follows when the event above is pulled */
+    bool close_known;      /* `close` says why it ended: the first cause stays */
+    s2s_close close;
+};
+
+static inline s2s_str s2s__session_local(const s2s_session *s)
+{
+    return s2s_str_of(s->local);
+}
+static inline s2s_str s2s__session_remote(const s2s_session *s)
+{
+    return s2s_str_of(s->remote);
+}
+
+/* The only writer of `state`; logs from -> to. */
+void s2s__set_state(s2s_session *s, s2s__state to);
+void s2s__raise(s2s_session *s, s2s_event_type type);
+/* Replaces one of the session's own strings; false (and the session ends) if memory is out. */
+bool s2s__session_keep(s2s_session *s, char **slot, s2s_str value);
+
+/* A stream error of ours: header first if none was sent (ST-16), error, end; then input is ignored until the peer goes. */
+void s2s__fail(s2s_session *s, s2s_cond cond, const char *text);
+/* Ends at once, without a word on the wire. */
+void s2s__cut(s2s_session *s, s2s_origin origin, s2s_cond cond, const char *text);
+/* If `err` is a failure, ends the session with it and returns false. */
+bool s2s__ok(s2s_session *s, s2s_err err);
+/* Sends our header for the stream that begins; both roles. */
+void s2s__send_header(s2s_session *s);
+/* New parser, new claims (ST-13). */
+bool s2s__restart(s2s_session *s, bool keep_pending);
+
+/* An item of the stream, in any state but CLOSED and DRAINING. */
+void s2s__initiator_open(s2s_session *s, const s2s__header *h);
+void s2s__initiator_nonza(s2s_session *s, const s2s__node *n, s2s__tree *t);
+void s2s__initiator_tls_up(s2s_session *s);
+void s2s__initiator_verdict(s2s_session *s, const s2s_verdict *verdict);
+
+void s2s__acceptor_open(s2s_session *s, const s2s__header *h);
+void s2s__acceptor_nonza(s2s_session *s, const s2s__node *n, s2s__tree *t);
+void s2s__acceptor_accept(s2s_session *s);
+void s2s__acceptor_tls_up(s2s_session *s);
+void s2s__acceptor_verdict(s2s_session *s, const s2s_verdict *verdict);
+
+/* incoming.c: a stanza that arrived. */
+void s2s__incoming_stanza(s2s_session *s, const s2s_stanza *stanza);
+
+#endif

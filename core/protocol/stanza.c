@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/* stanza.c: writing a stanza's start tag anew, and error answers. */
+#include "s2s/stanza.h"
+
+#include <string.h>
+
+#include "protocol/xml/ns.h"
+
+const char *s2s_kind_name(s2s_kind kind)
+{
+    switch (kind) {
+    case S2S_MESSAGE: return "message";
+    case S2S_PRESENCE: return "presence";
+    case S2S_IQ: return "iq";
+    }
+    return "message";
+}
+
+/* Where bytes go while there is room; `need` counts on in any case. */
+typedef struct sink {
+    char *out;
+    size_t room, need;
+} sink;
+
+static void put(sink *k, const char *bytes, size_t len)
+{
+    if (len && k->need + len <= k->room)
+        memcpy(k->out + k->need, bytes, len);
+    k->need += len;
+}
+
+static void puts_to(sink *k, const char *cstr)
+{
+    put(k, cstr, strlen(cstr));
+}
+
+static void put_escaped(sink *k, s2s_str text)
+{
+    size_t from = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        const char *ref;
+        switch (text.ptr[i]) {
+        case '&': ref = "&amp;"; break;
+        case '<': ref = "&lt;"; break;
+        case '>': ref = "&gt;"; break;
+        case '\'': ref = "&apos;"; break;
+        case '\t': ref = "&#9;"; break;
+        case '\n': ref = "&#10;"; break;
+        case '\r': ref = "&#13;"; break;
+        default: continue;
+        }
+        put(k, text.ptr + from, i - from);
+        puts_to(k, ref);
+        from = i + 1;
+    }
+    if (text.len > from)
+        put(k, text.ptr + from, text.len - from);
+}
+
+static void put_attr(sink *k, const char *name, s2s_str value)
+{
+    if (!value.ptr)
+        return;
+    puts_to(k, name);
+    put_escaped(k, value);
+    put(k, "'", 1);
+}
+
+static void put_stanza(sink *k, const s2s_stanza *st)
+{
+    const char *name = s2s_kind_name(st->kind);
+    put(k, "<", 1);
+    puts_to(k, name);
+    put_attr(k, " from='", st->from);
+    put_attr(k, " to='", st->to);
+    put_attr(k, " id='", st->id);
+    put_attr(k, " type='", st->type);
+    put_attr(k, " xml:lang='", st->lang);
+    put(k, st->attrs.ptr, st->attrs.len);
+    if (st->inner.len == 0) {
+        put(k, "/>", 2);
+        return;
+    }
+    put(k, ">", 1);
+    put(k, st->inner.ptr, st->inner.len);
+    put(k, "</", 2);
+    puts_to(k, name);
+    put(k, ">", 1);
+}
+
+size_t s2s_stanza_write(const s2s_stanza *stanza, char *out, size_t room)
+{
+    sink k = {.out = out, .room = room};
+    put_stanza(&k, stanza);
+    return k.need;
+}
+
+bool s2s_stanza_may_bounce(const s2s_stanza *stanza)
+{
+    if (!stanza->from.ptr || !stanza->to.ptr)
+        return false;
+    if (s2s_str_eq(stanza->type, S2S_STR("error")))
+        return false;
+    return stanza->kind != S2S_IQ || !s2s_str_eq(stanza->type, S2S_STR("result"));
+}
+
+bool s2s_stanza_bounce(const s2s_stanza *stanza, s2s_stanza_error error, const char *text, char *buf,
+                       size_t room, s2s_stanza *out)
+{
+    if (!s2s_stanza_may_bounce(stanza))
+        return false;
+
+    sink k = {.out = buf, .room = room};
+    puts_to(&k, "<error type='");
+    puts_to(&k, s2s_stanza_error_type(error));
+    puts_to(&k, "'><");
+    puts_to(&k, s2s_stanza_error_name(error));
+    puts_to(&k, " xmlns='" NS_STANZA_ERRORS "'/>");
+    if (text && *text) {
+        puts_to(&k, "<text xmlns='" NS_STANZA_ERRORS "' xml:lang='en'>");
+        put_escaped(&k, s2s_str_of(text));
+        puts_to(&k, "</text>");
+    }
+    puts_to(&k, "</error>");
+    if (k.need > room)
+        return false;
+
+    *out = (s2s_stanza){.kind = stanza->kind,
+                        .from = stanza->to,
+                        .to = stanza->from,
+                        .id = stanza->id,
+                        .type = S2S_STR("error"),
+                        .attrs = S2S_STR(""),
+                        .inner = {buf, k.need}};
+    return true;
+}

@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: MIT */
+/* reader.c: from bytes to first-level elements. Expat is stopped at the end of each; the element's bytes stay in our
+ * buffer, so a stanza's inside is handed on without being built up and written again. */
+#include "protocol/xml/reader.h"
+
+#include <string.h>
+
+#include "protocol/xml/expat_env.h"
+#include "protocol/xml/ns.h"
+#include "protocol/xml/start_tag.h"
+#include "protocol/xml/utf8.h"
+#include "s2s/session.h"
+
+struct s2s__reader {
+    const s2s_env *env;
+    const char *content_ns;
+    XML_Parser parser;
+    s2s__utf8 utf8;
+    s2s__utf8_result bad;      /* what follows the bytes in `buf` */
+    size_t limit;              /* bytes of one element */
+
+    s2s__buf buf;              /* bytes of the stream from offset `base` on */
+    uint64_t base, given, done; /* stream offsets: buf's first byte; seen by expat; end of the last item */
+    bool suspended, began;
+
+    unsigned depth;
+    uint64_t inner_start, inner_end; /* of the element at hand */
+    s2s__start_tag tag;
+    s2s__tree *tree;           /* of a nonza, or of a stanza's inside that must be written anew */
+    s2s__buf rewritten;
+    bool building;             /* the element at hand goes into `tree` */
+    bool open_ready, element_ready, close_ready;
+
+    s2s__header header;
+    s2s_stanza stanza;
+    s2s_cond cond;             /* the fault that ended reading; S2S_COND_NONE: none */
+    const char *why;
+};
+
+static uint64_t end_of(const s2s__reader *r)
+{
+    return r->base + r->buf.len;
+}
+
+static void fault(s2s__reader *r, s2s_cond cond, const char *why)
+{
+    if (r->cond != S2S_COND_NONE)
+        return;
+    r->cond = cond;
+    r->why = why;
+}
+
+/* From a handler: nothing more may happen. */
+static void abort_parse(s2s__reader *r, s2s_cond cond, const char *why)
+{
+    fault(r, cond, why);
+    XML_StopParser(r->parser, XML_FALSE);
+}
+
+static void check(s2s__reader *r, s2s_err err)
+{
+    if (err == S2S_E_LIMIT)
+        abort_parse(r, S2S_COND_POLICY_VIOLATION, "element too large");
+    else if (err != S2S_OK)
+        abort_parse(r, S2S_COND_INTERNAL_SERVER_ERROR, "out of memory");
+}
+
+static uint64_t event_start(const s2s__reader *r)
+{
+    return (uint64_t)XML_GetCurrentByteIndex(r->parser);
+}
+
+static uint64_t event_end(const s2s__reader *r)
+{
+    return event_start(r) + (uint64_t)XML_GetCurrentByteCount(r->parser);
+}
+
+static void XMLCALL on_text_between(void *user, const XML_Char *text, int len)
+{
+    s2s__reader *r = user;
+    for (int i = 0; i < len; i++) {
+        if (!strchr(" \t\r\n", text[i])) {
+            abort_parse(r, S2S_COND_BAD_FORMAT, "text between elements");
+            return;
+        }
+    }
+    r->done = event_end(r); /* whitespace keepalive, RFC 6120 section 4.6.1 */
+}
+
+static void XMLCALL on_text_inside(void *user, const XML_Char *text, int len)
+{
+    s2s__reader *r = user;
+    check(r, s2s__tree_text(r->tree, text, (size_t)len));
+}
+
+static void open_stream(s2s__reader *r, s2s__qname q, const char **atts)
+{
+    if (!s2s__str_is(q.ns, NS_STREAMS)) {
+        abort_parse(r, S2S_COND_INVALID_NAMESPACE, "not a stream");
+        return;
+    }
+    if (!s2s__str_is(q.local, "stream")) {
+        abort_parse(r, S2S_COND_BAD_FORMAT, "not a stream header");
+        return;
+    }
+    check(r, s2s__start_tag_root(&r->tag, atts));
+    r->open_ready = true;
+    r->done = event_end(r);
+    XML_SetCharacterDataHandler(r->parser, on_text_between);
+    XML_StopParser(r->parser, XML_TRUE);
+}
+
+static void open_element(s2s__reader *r, s2s__qname q, const char *name, const char **atts)
+{
+    bool content = s2s__str_is(q.ns, r->content_ns);
+    if (content && q.prefix.len) {
+        abort_parse(r, S2S_COND_BAD_NAMESPACE_PREFIX, "prefixed stanza"); /* NS-05 */
+        return;
+    }
+    r->building = !content || !s2s__start_tag_kind(q.local, &r->stanza.kind);
+    r->inner_start = event_end(r);
+    if (r->building) {
+        s2s__tree_clear(r->tree);
+        check(r, s2s__tree_open(r->tree, name, atts));
+        XML_SetCharacterDataHandler(r->parser, on_text_inside);
+    } else {
+        check(r, s2s__start_tag_stanza(&r->tag, atts));
+        XML_SetCharacterDataHandler(r->parser, NULL);
+    }
+}
+
+static void XMLCALL on_start(void *user, const XML_Char *name, const XML_Char **atts)
+{
+    s2s__reader *r = user;
+    if (r->cond != S2S_COND_NONE)
+        return;
+    if (++r->depth > r->env->limits.xml_depth) {
+        abort_parse(r, S2S_COND_POLICY_VIOLATION, "elements nested too deep");
+        return;
+    }
+    if ((uint32_t)XML_GetSpecifiedAttributeCount(r->parser) / 2 > r->env->limits.xml_attributes) {
+        abort_parse(r, S2S_COND_POLICY_VIOLATION, "too many attributes");
+        return;
+    }
+    s2s__qname q = s2s__qname_split(name);
+    if (r->depth == 1)
+        open_stream(r, q, atts);
+    else if (r->depth == 2)
+        open_element(r, q, name, atts);
+    else if (r->building)
+        check(r, s2s__tree_open(r->tree, name, atts));
+    else
+        s2s__start_tag_inside(&r->tag, r->depth, q, atts);
+}
+
+static void XMLCALL on_end(void *user, const XML_Char *name)
+{
+    s2s__reader *r = user;
+    (void)name;
+    if (r->cond != S2S_COND_NONE)
+        return;
+    r->depth--;
+    if (r->depth == 0) {
+        r->close_ready = true;
+        r->done = event_end(r);
+        XML_StopParser(r->parser, XML_TRUE);
+        return;
+    }
+    if (r->building)
+        s2s__tree_close(r->tree);
+    else
+        s2s__start_tag_inside_end(&r->tag, r->depth + 1);
+    if (r->depth > 1)
+        return;
+    r->inner_end = event_start(r);
+    r->element_ready = true;
+    r->done = event_end(r);
+    XML_SetCharacterDataHandler(r->parser, on_text_between);
+    XML_StopParser(r->parser, XML_TRUE);
+}
+
+static void XMLCALL on_namespace(void *user, const XML_Char *prefix, const XML_Char *uri)
+{
+    s2s__reader *r = user;
+    check(r, s2s__start_tag_declare(&r->tag, r->depth + 1, prefix, uri ? uri : ""));
+}
+
+static void XMLCALL on_comment(void *user, const XML_Char *text)
+{
+    (void)text;
+    abort_parse(user, S2S_COND_RESTRICTED_XML, "comment");
+}
+
+static void XMLCALL on_pi(void *user, const XML_Char *target, const XML_Char *text)
+{
+    (void)target;
+    (void)text;
+    abort_parse(user, S2S_COND_RESTRICTED_XML, "processing instruction");
+}
+
+/* XM-02: at the DOCTYPE's start, before anything is declared or expanded. */
+static void XMLCALL on_doctype(void *user, const XML_Char *name, const XML_Char *sysid,
+                               const XML_Char *pubid, int has_internal_subset)
+{
+    (void)name;
+    (void)sysid;
+    (void)pubid;
+    (void)has_internal_subset;
+    abort_parse(user, S2S_COND_RESTRICTED_XML, "document type declaration");
+}
+
+static void XMLCALL on_declaration(void *user, const XML_Char *version, const XML_Char *encoding,
+                                   int standalone)
+{
+    s2s__reader *r = user;
+    (void)standalone; /* XM-05 */
+    if (encoding && !s2s_str_caseeq(s2s_str_of(encoding), S2S_STR("UTF-8")))
+        abort_parse(r, S2S_COND_UNSUPPORTED_ENCODING, "only UTF-8 is XMPP (RFC 6120 section 11.6)");
+    else if (version && strcmp(version, "1.0") != 0)
+        abort_parse(r, S2S_COND_NOT_WELL_FORMED, "XML version");
+}
+
+static s2s_err new_parser(s2s__reader *r)
+{
+    XML_Parser p = s2s__expat_new(r->env);
+    if (!p)
+        return S2S_E_NOMEM;
+    s2s__expat_free(r->env, r->parser);
+    r->parser = p;
+    XML_SetUserData(p, r);
+    XML_SetElementHandler(p, on_start, on_end);
+    XML_SetStartNamespaceDeclHandler(p, on_namespace);
+    XML_SetCommentHandler(p, on_comment);
+    XML_SetProcessingInstructionHandler(p, on_pi);
+    XML_SetStartDoctypeDeclHandler(p, on_doctype);
+    XML_SetXmlDeclHandler(p, on_declaration);
+    return S2S_OK;
+}
+
+s2s_err s2s__reader_new(const s2s_env *env, const char *content_ns, s2s__reader **out)
+{
+    s2s_err err = S2S_E_NOMEM;
+    s2s__reader *r = s2s__alloc(env, sizeof *r);
+    if (!r)
+        return S2S_E_NOMEM;
+    r->env = env;
+    r->content_ns = content_ns;
+    r->limit = env->limits.preauth_element_bytes;
+    size_t element = env->limits.stanza_bytes > env->limits.preauth_element_bytes
+                         ? env->limits.stanza_bytes
+                         : env->limits.preauth_element_bytes;
+    s2s__buf_init(&r->buf, env, element + 2 * (size_t)S2S_FEED_MAX);
+    s2s__buf_init(&r->rewritten, env, 8 * (size_t)env->limits.stanza_bytes);
+    s2s__start_tag_init(&r->tag, env, content_ns);
+    if ((err = s2s__tree_new(env, &r->tree)) != S2S_OK || (err = new_parser(r)) != S2S_OK)
+        goto fail;
+    *out = r;
+    return S2S_OK;
+fail:
+    s2s__reader_free(r);
+    return err;
+}
+
+void s2s__reader_free(s2s__reader *r)
+{
+    if (!r)
+        return;
+    s2s__expat_free(r->env, r->parser);
+    s2s__tree_free(r->tree);
+    s2s__start_tag_free(&r->tag);
+    s2s__buf_free(&r->rewritten);
+    s2s__buf_free(&r->buf);
+    s2s__free(r->env, r);
+}
+
+s2s_err s2s__reader_restart(s2s__reader *r, bool keep_pending)
+{
+    s2s_err err = new_parser(r);
+    if (err != S2S_OK)
+        return err;
+    if (keep_pending) {
+        s2s__buf_drop(&r->buf, (size_t)(r->done - r->base));
+    } else {
+        s2s__buf_free(&r->buf);
+        r->utf8 = (s2s__utf8){0};
+        r->bad = UTF8_OK;
+    }
+    r->base = r->given = r->done = 0;
+    r->depth = 0;
+    r->suspended = r->began = false;
+    r->open_ready = r->element_ready = r->close_ready = false;
+    s2s__start_tag_forget(&r->tag);
+    return S2S_OK;
+}
+
+void s2s__reader_set_limit(s2s__reader *r, size_t element_bytes)
+{
+    r->limit = element_bytes;
+}
+
+s2s_err s2s__reader_feed(s2s__reader *r, s2s_bytes in)
+{
+    size_t good = 0;
+    if (r->bad != UTF8_OK || r->cond != S2S_COND_NONE)
+        return S2S_OK; /* a fault waits to be told; nothing behind it counts */
+    r->bad = s2s__utf8_check(&r->utf8, in.ptr, in.len, &good);
+    return s2s__buf_append(&r->buf, in.ptr, good);
+}
+
+/* What expat's error means on a stream. */
+static void parse_fault(s2s__reader *r)
+{
+    enum XML_Error code = XML_GetErrorCode(r->parser);
+    switch ((int)code) {
+    case XML_ERROR_NO_MEMORY:
+        fault(r, S2S_COND_INTERNAL_SERVER_ERROR, "out of memory");
+        return;
+    case XML_ERROR_UNDEFINED_ENTITY:
+    case XML_ERROR_RECURSIVE_ENTITY_REF:
+    case XML_ERROR_ASYNC_ENTITY:
+    case XML_ERROR_ENTITY_DECLARED_IN_PE:
+        fault(r, S2S_COND_RESTRICTED_XML, "entity reference");
+        return;
+    case XML_ERROR_UNKNOWN_ENCODING:
+    case XML_ERROR_INCORRECT_ENCODING:
+        fault(r, S2S_COND_UNSUPPORTED_ENCODING, "only UTF-8 is XMPP (RFC 6120 section 11.6)");
+        return;
+    default:
+        fault(r, S2S_COND_NOT_WELL_FORMED, XML_ErrorString(code));
+    }
+}
+
+/* Whitespace before an XML declaration is a fault to expat; peers do send a line end behind an element. */
+static void skip_leading_space(s2s__reader *r)
+{
+    const uint8_t *p = s2s__buf_bytes(&r->buf);
+    size_t n = 0;
+    while (n < r->buf.len && p[n] && memchr(" \t\r\n", p[n], 4))
+        n++;
+    s2s__buf_drop(&r->buf, n);
+    r->began = r->buf.len > 0;
+}
+
+/* Runs expat to the next stop. False: it has seen all there is. */
+static bool run(s2s__reader *r)
+{
+    enum XML_Status status;
+    if (r->suspended) {
+        status = s2s__expat_resume(r->env, r->parser);
+    } else {
+        if (!r->began)
+            skip_leading_space(r);
+        if (r->given == end_of(r))
+            return false;
+        size_t at = (size_t)(r->given - r->base);
+        size_t len = r->buf.len - at;
+        r->given = end_of(r);
+        status = s2s__expat_parse(r->env, r->parser, (const char *)s2s__buf_bytes(&r->buf) + at, len,
+                                  false);
+    }
+    r->suspended = status == XML_STATUS_SUSPENDED;
+    if (status == XML_STATUS_ERROR)
+        parse_fault(r);
+    return true;
+}
+
+static void drop_done(s2s__reader *r)
+{
+    if (r->done > r->base) {
+        s2s__buf_drop(&r->buf, (size_t)(r->done - r->base));
+        r->base = r->done;
+    }
+    if (r->buf.len == 0)
+        s2s__buf_free(&r->buf);
+}
+
+static s2s_str slice(const s2s__reader *r, uint64_t from, uint64_t to)
+{
+    if (to <= from)
+        return S2S_STR("");
+    return (s2s_str){(const char *)s2s__buf_bytes(&r->buf) + (from - r->base), (size_t)(to - from)};
+}
+
+/* NS-05, NS-07: the inside says its content namespace itself, somewhere; write it so that it does not. */
+static s2s_err rewrite_inner(s2s__reader *r)
+{
+    s2s__buf_clear(&r->rewritten);
+    s2s_str scope;
+    s2s_err err = s2s__start_tag_scope(&r->tag, &scope);
+    if (err != S2S_OK)
+        return err;
+    err = s2s__tree_parse_within(r->tree, scope, r->stanza.inner, r->content_ns);
+    if (err != S2S_OK)
+        return err;
+    for (const s2s__node *n = s2s__tree_root(r->tree)->first; n && err == S2S_OK; n = n->next)
+        err = s2s__tree_write(&r->rewritten, n, r->content_ns);
+    s2s__tree_clear(r->tree);
+    r->stanza.inner = s2s__buf_view(&r->rewritten);
+    return err;
+}
+
+static void finish_element(s2s__reader *r, s2s__item *item)
+{
+    r->element_ready = false;
+    if (r->done - r->base > r->limit) {
+        fault(r, S2S_COND_POLICY_VIOLATION, "element too large");
+        return;
+    }
+    if (r->building) {
+        s2s__start_tag_done(&r->tag);
+        *item = (s2s__item){.type = ITEM_NONZA, .node = s2s__tree_root(r->tree), .tree = r->tree};
+        return;
+    }
+    s2s_err err = s2s__start_tag_fill(&r->tag, r->header.lang, &r->stanza);
+    r->stanza.inner = slice(r, r->inner_start, r->inner_end);
+    if (err == S2S_OK && r->tag.rewrite)
+        err = rewrite_inner(r);
+    s2s__start_tag_done(&r->tag);
+    if (err != S2S_OK)
+        fault(r, S2S_COND_INTERNAL_SERVER_ERROR, "out of memory");
+    else
+        *item = (s2s__item){.type = ITEM_STANZA, .stanza = &r->stanza};
+}
+
+/* What a handler left to be told, oldest first. */
+static void take_ready(s2s__reader *r, s2s__item *item)
+{
+    if (r->open_ready) {
+        r->open_ready = false;
+        r->header = s2s__start_tag_header(&r->tag);
+        *item = (s2s__item){.type = ITEM_OPEN, .header = &r->header};
+    } else if (r->element_ready) {
+        finish_element(r, item);
+    } else if (r->close_ready) {
+        r->close_ready = false;
+        *item = (s2s__item){.type = ITEM_CLOSE};
+    }
+}
+
+/* All bytes are parsed and no item came of them. */
+static void check_leftover(s2s__reader *r)
+{
+    drop_done(r);
+    if (r->buf.len > r->limit)
+        fault(r, S2S_COND_POLICY_VIOLATION, "element too large");
+    else if (r->bad == UTF8_NUL && r->depth > 0)
+        fault(r, S2S_COND_NOT_WELL_FORMED, "NUL byte");
+    else if (r->bad != UTF8_OK)
+        fault(r, S2S_COND_UNSUPPORTED_ENCODING, "not UTF-8 (RFC 6120 section 11.6)");
+}
+
+s2s__item_type s2s__reader_next(s2s__reader *r, s2s__item *item)
+{
+    *item = (s2s__item){.type = ITEM_NONE};
+    if (!r->open_ready && !r->element_ready && !r->close_ready)
+        drop_done(r);
+    while (item->type == ITEM_NONE && r->cond == S2S_COND_NONE) {
+        take_ready(r, item);
+        if (item->type != ITEM_NONE || r->cond != S2S_COND_NONE)
+            break;
+        if (!run(r)) {
+            check_leftover(r);
+            break;
+        }
+    }
+    if (r->cond != S2S_COND_NONE)
+        *item = (s2s__item){.type = ITEM_ERROR, .cond = r->cond, .why = r->why};
+    return item->type;
+}
+
+size_t s2s__reader_pending(const s2s__reader *r)
+{
+    return (size_t)(end_of(r) - r->done);
+}

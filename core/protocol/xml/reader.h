@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* reader.h: bytes -> stream header, stanzas as slices, nonzas as small trees. Restricted XML (RFC 6120
+ * section 11), every limit enforced. Serves s2s streams and XEP-0114 components. Internal. */
+#ifndef S2S_READER_H
+#define S2S_READER_H
+
+#include "protocol/xml/tree.h"
+#include "s2s/stanza.h"
+
+typedef enum s2s__item_type {
+    ITEM_NONE,   /* more bytes are needed */
+    ITEM_OPEN,   /* the stream header: `header` */
+    ITEM_STANZA, /* `stanza` */
+    ITEM_NONZA,  /* any other first-level element: `node` */
+    ITEM_CLOSE,  /* the stream's end tag */
+    ITEM_ERROR,  /* `cond` and `why`; it repeats from now on */
+} s2s__item_type;
+
+typedef struct s2s__header {
+    s2s_str from, to, id, version, lang; /* absent if not there */
+    bool content_ns_ok; /* the default namespace is the content namespace, or the prefix-free form (NS-03) */
+} s2s__header;
+
+typedef struct s2s__item {
+    s2s__item_type type;
+    const s2s__header *header;
+    const s2s_stanza *stanza;
+    const s2s__node *node;
+    s2s__tree *tree; /* of `node`, for s2s__node_text */
+    s2s_cond cond;
+    const char *why;
+} s2s__item;
+
+typedef struct s2s__reader s2s__reader;
+
+/* `content_ns` (static) is jabber:server or jabber:component:accept. */
+s2s_err s2s__reader_new(const s2s_env *env, const char *content_ns, s2s__reader **out);
+void s2s__reader_free(s2s__reader *r); /* takes NULL */
+
+/* A new stream on the same connection (RFC 6120 section 4.3.3): a new parser; bytes not yet parsed are kept for it
+ * if `keep_pending`, else dropped. */
+s2s_err s2s__reader_restart(s2s__reader *r, bool keep_pending);
+/* The largest element from now on. */
+void s2s__reader_set_limit(s2s__reader *r, size_t element_bytes);
+
+/* Copies `in`. Only after _next said ITEM_NONE. S2S_E_NOMEM or S2S_OK; bad input is reported by _next. */
+s2s_err s2s__reader_feed(s2s__reader *r, s2s_bytes in);
+/* What the item lends is valid until the next call on `r`. */
+s2s__item_type s2s__reader_next(s2s__reader *r, s2s__item *item);
+/* Bytes that were fed but not parsed yet (TL-05). */
+size_t s2s__reader_pending(const s2s__reader *r);
+
+#endif
