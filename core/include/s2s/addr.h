@@ -35,6 +35,12 @@ S2S_API s2s_err s2s_domain_to_ascii(s2s_str domain, char out[S2S_ASCII_DOMAIN_MA
  * they are octet-equal, which is the usual case. */
 S2S_API bool s2s_domain_is(s2s_str domain, s2s_str normal);
 
+/* Patterns for remote domains: "peer.example" itself, "*.peer.example" one or more labels below it, "*" any. Normalises
+ * one (its domain as s2s_domain_normalise). S2S_OK, S2S_E_SYNTAX, S2S_E_NOMEM. */
+S2S_API s2s_err s2s_pattern_normalise(s2s_str pattern, char out[S2S_DOMAIN_MAX + 1]);
+/* Both in normal form. */
+S2S_API bool s2s_pattern_matches(s2s_str pattern, s2s_str domain);
+
 /* True for an IPv4 or bracketed IPv6 literal (AD-06). */
 S2S_API bool s2s_domain_is_ip(s2s_str domain);
 

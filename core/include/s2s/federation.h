@@ -34,7 +34,8 @@ typedef struct s2s_stream_info {
 } s2s_stream_info;
 
 #define S2S_FEDERATION_ABI 1u
-/* Called on the loop's thread. They may call s2s_federation_send, _resume, _stop and _answer, not _free. */
+/* Called on the loop's thread, `deliver` also from within s2s_federation_send and _stop. They may call
+ * s2s_federation_send, _resume, _stop and _answer, and only `stopped` may call _free. */
 typedef struct s2s_federation_ops {
     uint32_t abi; /* S2S_FEDERATION_ABI */
     /* A stanza for one of our domains: from an authorised pair, or an error for a stanza that could not be
@@ -45,14 +46,14 @@ typedef struct s2s_federation_ops {
     void (*drained)(void *user);
     /* Optional. A stream was established (`end` NULL) or has ended, or could not be made. */
     void (*stream)(void *user, const s2s_stream_info *info, const s2s_close *end);
-    /* s2s_federation_stop() is done: all streams are closed, s2s_federation_free() may follow. */
+    /* s2s_federation_stop() is done: all streams are closed; s2s_federation_free() may follow, also in here. */
     void (*stopped)(void *user);
 } s2s_federation_ops;
 
 typedef struct s2s_federation_options {
     size_t size; /* set by _init */
     uv_loop_t *loop;
-    const s2s_env *env;           /* outlives the object; NULL ops->random is not allowed */
+    const s2s_env *env;           /* outlives the object */
     const s2s_policy *policy;     /* copied; what it points to outlives the object */
     const s2s_federation_ops *ops;
     void *user;
@@ -63,10 +64,10 @@ typedef struct s2s_federation_options {
 } s2s_federation_options;
 
 S2S_API void s2s_federation_options_init(s2s_federation_options *options);
-/* `why` (may be NULL) takes a sentence on failure. */
+/* `why` (may be NULL) takes a sentence on failure; run the loop once more then, for what has to close. */
 S2S_API s2s_err s2s_federation_new(const s2s_federation_options *options, s2s_federation **out,
                                    char why[S2S_TEXT_MAX]);
-/* Only when nothing runs: before the loop ran, or after ops->stopped. Takes NULL. */
+/* After ops->stopped (call s2s_federation_stop and run the loop, also if starting has failed half-way). Takes NULL. */
 S2S_API void s2s_federation_free(s2s_federation *f);
 
 /* A domain served here, with the PEM files of its chain and key. Refused (S2S_E_INVAL, with `why` naming
@@ -95,7 +96,7 @@ S2S_API void s2s_federation_resume(s2s_federation *f);
 S2S_API s2s_err s2s_federation_answer(s2s_federation *f, s2s_ticket ticket, const s2s_verdict *verdict);
 
 /* Closes listeners, sends what is queued on established streams, closes them, bounces the rest, and
- * then calls ops->stopped; bounded by limits.close_ms. */
+ * then calls ops->stopped, never from here; takes at most twice limits.close_ms. Once only. */
 S2S_API void s2s_federation_stop(s2s_federation *f);
 
 /* Calls `each` for every stream, also those being made. */

@@ -35,15 +35,17 @@ extern "C" {
     X(dns_targets, 16, 1, 64, "targets", "SRV targets tried for one domain; the rest is ignored")  \
     X(dns_addresses, 16, 1, 64, "addresses", "addresses tried for one target; the rest is ignored") \
     X(queue_stanzas, 4096, 1, 1048576, "stanzas",                                                  \
-      "stanzas that wait for one pair's stream; further ones bounce with resource-constraint")     \
+      "stanzas that wait for one pair's stream; senders are asked to pause at half of it, "          \
+      "further ones bounce with resource-constraint")     \
     X(queue_bytes, 4194304, 65536, 1073741824, "bytes",                                            \
-      "bytes that wait for one pair's stream; further stanzas bounce with resource-constraint")    \
+      "bytes that wait for one pair's stream; senders are asked to pause at half of it, further "    \
+      "stanzas bounce with resource-constraint")    \
     X(output_bytes, 262144, 32768, 67108864, "bytes",                                              \
-      "unsent bytes of one stream above which senders are asked to pause")                         \
+      "unsent bytes of one stream; above it further stanzas wait in the pair's queue")                         \
     X(connections, 4096, 1, 1000000, "connections",                                                \
       "accepted connections at once; further ones are closed at TCP level")                        \
     X(streams_out, 4096, 1, 1000000, "streams",                                                    \
-      "outgoing streams at once; further stanzas bounce with resource-constraint")                 \
+      "pairs with an outgoing stream at once; further stanzas bounce with resource-constraint")                 \
     X(retry_ms, 5000, 0, 3600000, "ms",                                                            \
       "after a failed connection, stanzas for that pair bounce at once this long")                 \
     X(chain_certificates, 10, 1, 100, "certificates",                                              \

@@ -58,8 +58,8 @@ S2S_API s2s_err s2s_session_new(const s2s_env *env, const s2s_session_options *o
 /* Takes NULL. */
 S2S_API void s2s_session_free(s2s_session *s);
 
-/* Gives the session bytes from the peer, all of them taken (copied). Only when no event waits (else
- * S2S_E_STATE). S2S_E_CLOSED after S2S_EV_CLOSED was made. Protocol errors are not returned:
+/* Gives the session bytes from the peer, all of them taken (copied). At any time; to bound memory, pull the
+ * events first. S2S_E_CLOSED after S2S_EV_CLOSED was made; S2S_E_STATE while the TLS handshake is on. Protocol errors are not returned:
  * they become output and S2S_EV_CLOSED. At most S2S_FEED_MAX bytes (else S2S_E_LIMIT). */
 #define S2S_FEED_MAX 65536
 S2S_API s2s_err s2s_session_feed(s2s_session *s, s2s_time now, s2s_bytes in);

@@ -218,3 +218,35 @@ bool s2s_domain_is(s2s_str domain, s2s_str normal)
     char out[S2S_DOMAIN_MAX + 1];
     return s2s_domain_normalise(domain, out) == S2S_OK && s2s_str_eq(s2s_str_of(out), normal);
 }
+
+s2s_err s2s_pattern_normalise(s2s_str pattern, char out[S2S_DOMAIN_MAX + 1])
+{
+    char domain[S2S_DOMAIN_MAX + 1];
+    if (s2s_str_eq(pattern, S2S_STR("*"))) {
+        memcpy(out, "*", 2);
+        return S2S_OK;
+    }
+    bool below = pattern.len > 2 && memcmp(pattern.ptr, "*.", 2) == 0;
+    if (below)
+        pattern = (s2s_str){pattern.ptr + 2, pattern.len - 2};
+    s2s_err err = s2s_domain_normalise(pattern, domain);
+    size_t len = err == S2S_OK ? strlen(domain) : 0;
+    if (err == S2S_OK && below && (len + 2 > S2S_DOMAIN_MAX || s2s_domain_is_ip((s2s_str){domain, len})))
+        err = S2S_E_SYNTAX; /* nothing is below an address */
+    if (err != S2S_OK)
+        return err;
+    if (below)
+        memcpy(out, "*.", 2);
+    memcpy(out + (below ? 2 : 0), domain, len + 1);
+    return S2S_OK;
+}
+
+bool s2s_pattern_matches(s2s_str pattern, s2s_str domain)
+{
+    if (pattern.len == 0 || pattern.ptr[0] != '*')
+        return s2s_str_eq(pattern, domain);
+    if (pattern.len == 1)
+        return true;
+    s2s_str end = {pattern.ptr + 1, pattern.len - 1}; /* ".peer.example" */
+    return domain.len > end.len && memcmp(domain.ptr + domain.len - end.len, end.ptr, end.len) == 0;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* accepting.c: connections from remote servers. */
+#include "federation/internal.h"
+
+#include "protocol/log.h"
+
+void s2s__accept(void *federation, uv_tcp_t *tcp)
+{
+    s2s_federation *f = federation;
+    s2s_session_options options;
+    s2s__stream *s = NULL;
+    if (f->accepted >= f->env->limits.connections) {
+        s2s__log(f->env, S2S_LOG_WARN, "connection turned away: limits.connections is reached", NULL, 0);
+        s2s__tcp_close(f->env, tcp);
+        return;
+    }
+    s = s2s__stream_new(f, S2S_ACCEPTOR, S2S_STR_ABSENT, S2S_STR_ABSENT);
+    if (!s) {
+        s2s__tcp_close(f->env, tcp);
+        return;
+    }
+    f->accepted++;
+    s2s_session_options_init(&options, S2S_ACCEPTOR);
+    if (s2s__stream_connect(s, tcp, &options, NULL) != S2S_OK)
+        s2s__stream_free(s);
+}
+
+/* The peer's header: do we serve `local`, and may `remote` be? What the header in the clear claims is forgotten
+ * with the one inside TLS (ST-13). */
+void s2s__accepting_open(s2s__stream *s, s2s_str local, s2s_str remote)
+{
+    s2s_federation *f = s->f;
+    if (!s2s__stream_name(s, local, remote))
+        s2s__connection_refuse(s->connection, S2S_COND_RESOURCE_CONSTRAINT, NULL);
+    else if (f->stopping)
+        s2s__connection_refuse(s->connection, S2S_COND_SYSTEM_SHUTDOWN, NULL);
+    else if (!local.ptr)
+        s2s__connection_refuse(s->connection, S2S_COND_IMPROPER_ADDRESSING,
+                               "the header must say to whom it is");
+    else if (!s2s__federation_domain(f, local))
+        s2s__connection_refuse(s->connection, S2S_COND_HOST_UNKNOWN, NULL);
+    else if (remote.ptr && s2s__federation_domain(f, remote))
+        s2s__connection_refuse(s->connection, S2S_COND_INVALID_FROM, "that domain is served here");
+    else
+        s2s__connection_accept(s->connection);
+}
+
+/* Its answer goes where all stanzas for that server go. */
+void s2s__accepting_rejected(s2s__stream *s, const s2s_stanza *stanza, s2s_stanza_error error)
+{
+    char buf[S2S_BOUNCE_MAX];
+    s2s_stanza answer;
+    if (s2s_stanza_bounce(stanza, error, NULL, buf, sizeof buf, &answer))
+        (void)s2s_federation_send(s->f, &answer);
+}

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+/* federation.c: the object: domains, listeners, deliveries, and its orderly end. */
+#include "federation/internal.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "protocol/buf.h"
+#include "protocol/log.h"
+#include "s2s/addr.h"
+
+/* -- delivering ---------------------------------------------------------------------------------------- */
+
+static void pause_reading(s2s_federation *f)
+{
+    f->paused = true;
+    for (s2s__stream *s = f->streams; s; s = s->next) {
+        if (s->role == S2S_ACCEPTOR && s->established)
+            s2s__connection_pause(s->connection, true);
+    }
+}
+
+void s2s__federation_deliver(s2s_federation *f, const s2s_stanza *stanza)
+{
+    if (!f->ops->deliver(f->user, stanza) && !f->paused)
+        pause_reading(f);
+}
+
+void s2s_federation_resume(s2s_federation *f)
+{
+    f->paused = false;
+    for (s2s__stream *s = f->streams; s && !f->paused; s = s->next) {
+        if (s->role == S2S_ACCEPTOR && s->established)
+            s2s__connection_pause(s->connection, false); /* may deliver, and so pause again */
+    }
+}
+
+void s2s__federation_bounce(s2s_federation *f, const s2s_stanza *stanza, s2s_stanza_error error,
+                            const char *text)
+{
+    char buf[S2S_BOUNCE_MAX];
+    s2s_stanza answer;
+    if (s2s_stanza_bounce(stanza, error, text, buf, sizeof buf, &answer))
+        s2s__federation_deliver(f, &answer);
+}
+
+void s2s__federation_drained(s2s_federation *f)
+{
+    if (!f->sender_waits || f->congested_links > 0)
+        return;
+    f->sender_waits = false;
+    f->ops->drained(f->user);
+}
+
+/* The normal form of an address's domain; false if it is no address. */
+static bool domain_of(s2s_str jid, char out[S2S_DOMAIN_MAX + 1])
+{
+    s2s_jid parts;
+    return s2s_jid_split(jid, &parts) == S2S_OK && s2s_domain_normalise(parts.domain, out) == S2S_OK;
+}
+
+s2s_err s2s_federation_send(s2s_federation *f, const s2s_stanza *stanza)
+{
+    char local[S2S_DOMAIN_MAX + 1], remote[S2S_DOMAIN_MAX + 1];
+    if (!domain_of(stanza->from, local) || !domain_of(stanza->to, remote))
+        return S2S_E_INVAL;
+    s2s_str from = s2s_str_of(local), to = s2s_str_of(remote);
+    if (!s2s__federation_domain(f, from) || s2s__federation_domain(f, to))
+        return S2S_E_INVAL;
+    return s2s__link_send(f, from, to, stanza);
+}
+
+s2s_err s2s_federation_answer(s2s_federation *f, s2s_ticket ticket, const s2s_verdict *verdict)
+{
+    for (s2s__stream *s = f->streams; s; s = s->next) {
+        if (ticket != 0 && s->ticket == ticket) {
+            s2s__stream_answer(s, verdict);
+            return S2S_OK;
+        }
+    }
+    return S2S_E_NOTFOUND;
+}
+
+void s2s_federation_streams(const s2s_federation *f, void (*each)(void *arg, const s2s_stream_info *info),
+                            void *arg)
+{
+    s2s_stream_info info;
+    for (const s2s__stream *s = f->streams; s; s = s->next) {
+        s2s__stream_info(s, &info);
+        each(arg, &info);
+    }
+}
+
+/* -- domains, listeners, routes ------------------------------------------------------------------------ */
+
+const s2s__domain *s2s__federation_domain(const s2s_federation *f, s2s_str name)
+{
+    for (size_t i = 0; i < f->domains_len; i++) {
+        if (s2s_str_eq(s2s_str_of(f->domains[i].name), name))
+            return &f->domains[i];
+    }
+    return NULL;
+}
+
+bool s2s_federation_serves(const s2s_federation *f, s2s_str domain)
+{
+    char normal[S2S_DOMAIN_MAX + 1];
+    return s2s_domain_normalise(domain, normal) == S2S_OK &&
+           s2s__federation_domain(f, s2s_str_of(normal)) != NULL;
+}
+
+S2S_PRINTF(3, 4) static s2s_err refuse(char why[S2S_TEXT_MAX], s2s_err err, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    if (why)
+        (void)vsnprintf(why, S2S_TEXT_MAX, format, args);
+    va_end(args);
+    return err;
+}
+
+static s2s_err keep_domain(s2s_federation *f, const char *name, s2s__identity *identity)
+{
+    s2s__domain *list = f->env->ops->resize(f->env->user, f->domains, (f->domains_len + 1) * sizeof *list);
+    if (!list)
+        return S2S_E_NOMEM;
+    f->domains = list;
+    list[f->domains_len] = (s2s__domain){.name = s2s__strdup(f->env, s2s_str_of(name)), .identity = identity};
+    if (!list[f->domains_len].name)
+        return S2S_E_NOMEM;
+    f->domains_len++;
+    return S2S_OK;
+}
+
+s2s_err s2s_federation_add_domain(s2s_federation *f, s2s_str domain, const char *certificate_file,
+                                  const char *key_file, char why[S2S_TEXT_MAX])
+{
+    char name[S2S_DOMAIN_MAX + 1];
+    s2s__identity *identity = NULL;
+    if (s2s_domain_normalise(domain, name) != S2S_OK)
+        return refuse(why, S2S_E_INVAL, "%.*s is not a domain", S2S_FMT(domain));
+    if (s2s__federation_domain(f, s2s_str_of(name)))
+        return refuse(why, S2S_E_EXISTS, "%s is served already", name);
+    s2s_err err = s2s__identity_load(f->env, certificate_file, key_file, &identity, why);
+    if (err != S2S_OK)
+        return err == S2S_E_NOMEM ? refuse(why, err, "%s", s2s_strerror(err)) : S2S_E_INVAL;
+    if (!s2s__identity_covers(identity, s2s_str_of(name)))
+        err = refuse(why, S2S_E_INVAL, "%s: the certificate is not for %s", certificate_file, name);
+    else if ((err = keep_domain(f, name, identity)) != S2S_OK)
+        refuse(why, err, "%s", s2s_strerror(err));
+    if (err != S2S_OK)
+        s2s__identity_unref(identity);
+    return err;
+}
+
+s2s_err s2s_federation_listen(s2s_federation *f, const char *address, char bound[S2S_ADDRESS_MAX],
+                              char why[S2S_TEXT_MAX])
+{
+    s2s__listener **list =
+        f->env->ops->resize(f->env->user, f->listeners, (f->listeners_len + 1) * sizeof *list);
+    if (!list)
+        return refuse(why, S2S_E_NOMEM, "out of memory");
+    f->listeners = list;
+    s2s_err err = s2s__listener_new(f->env, f->loop, address, s2s__accept, f, &list[f->listeners_len],
+                                    bound, why);
+    if (err == S2S_OK)
+        f->listeners_len++;
+    return err;
+}
+
+s2s_err s2s_federation_route(s2s_federation *f, const char *match, const char *address,
+                             char why[S2S_TEXT_MAX])
+{
+    return s2s__routes_add(&f->routes, f->env, match, address, why);
+}
+
+/* -- beginning and end --------------------------------------------------------------------------------- */
+
+void s2s_federation_options_init(s2s_federation_options *options)
+{
+    *options = (s2s_federation_options){.size = sizeof *options};
+}
+
+static bool options_ok(const s2s_federation_options *o)
+{
+    return o->size == sizeof *o && o->loop && o->env && o->policy && o->policy->ops &&
+           o->policy->ops->abi == S2S_POLICY_ABI && o->ops && o->ops->abi == S2S_FEDERATION_ABI &&
+           o->ops->deliver && o->ops->drained && o->ops->stopped && !s2s_limits_check(&o->env->limits);
+}
+
+s2s_err s2s_federation_new(const s2s_federation_options *options, s2s_federation **out,
+                           char why[S2S_TEXT_MAX])
+{
+    if (!options_ok(options))
+        return refuse(why, S2S_E_INVAL, "the options are not complete, or a limit is out of its range");
+    const s2s_env *env = options->env;
+    s2s_federation *f = s2s__alloc(env, sizeof *f);
+    if (!f)
+        return refuse(why, S2S_E_NOMEM, "out of memory");
+    f->env = env;
+    f->loop = options->loop;
+    f->policy = *options->policy;
+    f->ops = options->ops;
+    f->user = options->user;
+    RB_INIT(&f->links);
+    s2s_err err = s2s__resolver_new(f->loop, env, options->dns_servers, options->dns_servers_len,
+                                    options->dns_anchors, options->dns_anchors_len, &f->resolver, why);
+    if (err == S2S_OK && (err = s2s__io_init(&f->io, env, f->loop, why)) != S2S_OK)
+        s2s__resolver_close(f->resolver, NULL, NULL);
+    if (err != S2S_OK) {
+        s2s__free(env, f);
+        return err;
+    }
+    uv_timer_init(f->loop, &f->stop_timer);
+    f->stop_timer.data = f;
+    *out = f;
+    return S2S_OK;
+}
+
+void s2s_federation_free(s2s_federation *f)
+{
+    if (!f)
+        return;
+    for (size_t i = 0; i < f->domains_len; i++) {
+        s2s__free(f->env, f->domains[i].name);
+        s2s__identity_unref(f->domains[i].identity);
+    }
+    s2s__free(f->env, f->domains);
+    s2s__free(f->env, f->listeners);
+    s2s__routes_free(&f->routes, f->env);
+    s2s__io_free(&f->io);
+    s2s__free(f->env, f);
+}
+
+/* The last handle: what was closed before it is gone now. */
+static void on_stop_timer_closed(uv_handle_t *handle)
+{
+    s2s_federation *f = handle->data;
+    f->ops->stopped(f->user);
+}
+
+enum { LAST_PARTS = 2 }; /* resolver and flush handle, which close when the streams are gone */
+
+static void part_closed(void *arg)
+{
+    s2s_federation *f = arg;
+    if (--f->open_parts == 0)
+        uv_close((uv_handle_t *)&f->stop_timer, on_stop_timer_closed);
+}
+
+static void on_flush_closed(uv_handle_t *handle)
+{
+    s2s__io *io = handle->data;
+    part_closed((char *)io - offsetof(s2s_federation, io));
+}
+
+void s2s__federation_check_stopped(s2s_federation *f)
+{
+    if (!f->stopping || f->finishing || f->streams || f->links_len > 0)
+        return;
+    f->finishing = true;
+    uv_timer_stop(&f->stop_timer);
+    s2s__io_close(&f->io, on_flush_closed);
+    s2s__resolver_close(f->resolver, part_closed, f);
+}
+
+static void on_stop_timer(uv_timer_t *timer)
+{
+    s2s__links_each(timer->data, s2s__link_give_up);
+}
+
+/* Streams that are not established have nothing to lose; the others are closed in XML. */
+static void close_accepted(s2s_federation *f)
+{
+    for (s2s__stream *s = f->streams, *next; s; s = next) {
+        next = s->next;
+        if (s->role == S2S_ACCEPTOR)
+            s2s__connection_close(s->connection, s->established ? S2S_COND_NONE : S2S_COND_SYSTEM_SHUTDOWN,
+                                  NULL);
+    }
+}
+
+void s2s_federation_stop(s2s_federation *f)
+{
+    if (f->stopping)
+        return;
+    f->stopping = true;
+    for (size_t i = 0; i < f->listeners_len; i++)
+        s2s__listener_close(f->listeners[i], part_closed);
+    f->open_parts = (unsigned)f->listeners_len + LAST_PARTS;
+    f->listeners_len = 0;
+    uv_timer_start(&f->stop_timer, on_stop_timer, f->env->limits.close_ms, 0);
+    close_accepted(f);
+    s2s__links_each(f, s2s__link_stop);
+    s2s__federation_check_stopped(f);
+}

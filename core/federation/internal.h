@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/* internal.h: the inside of a federation object, shared by the files of this directory only.
+ *
+ * A stream is one connection (or one being made), either way. A link is what goes out for one (local, remote)
+ * pair: its queue, its stream, and the memory of its last failure. */
+#ifndef S2S_FEDERATION_INTERNAL_H
+#define S2S_FEDERATION_INTERNAL_H
+
+#include <uv/tree.h>
+
+#include "federation/queue.h"
+#include "federation/routes.h"
+#include "s2s/federation.h"
+#include "transport/connection.h"
+#include "transport/dialer.h"
+#include "transport/listener.h"
+
+#define S2S__STREAM_ID_MAX 24
+
+typedef struct s2s__link s2s__link;
+typedef struct s2s__stream s2s__stream;
+
+typedef struct s2s__domain {
+    char *name; /* normal form */
+    s2s__identity *identity;
+} s2s__domain;
+
+struct s2s__stream {
+    s2s_federation *f;
+    s2s__stream *next, *prev;
+    s2s_role role; /* ours */
+    char id[S2S__STREAM_ID_MAX];
+    char *local, *remote; /* NULL while unknown (acceptor) */
+    s2s__link *link;      /* whose stream it is (initiator), NULL once it is not any more */
+    s2s__dial *dial;
+    s2s__connection *connection;
+    s2s_time since;
+    s2s_ticket ticket; /* of the question that the policy has not answered; 0: none */
+    s2s_verdict verdict;
+    bool judged, established;
+    uint64_t stanzas_in, stanzas_out;
+};
+
+struct s2s__link {
+    RB_ENTRY(s2s__link) tree;
+    s2s_federation *f;
+    char *local, *remote;
+    s2s__stream *stream; /* NULL: none yet */
+    s2s__queue queue;
+    bool congested;      /* the queue was half full and is not nearly empty yet */
+    s2s_time failed_until;
+    s2s_stanza_error failed_error;
+    char failed_text[S2S_TEXT_MAX];
+};
+
+RB_HEAD(s2s__links, s2s__link);
+
+struct s2s_federation {
+    const s2s_env *env;
+    uv_loop_t *loop;
+    s2s_policy policy;
+    const s2s_federation_ops *ops;
+    void *user;
+    s2s__io io;
+    s2s__resolver *resolver;
+    uv_timer_t stop_timer;
+    s2s__domain *domains;
+    size_t domains_len;
+    s2s__routes routes;
+    s2s__listener **listeners;
+    size_t listeners_len;
+    s2s__stream *streams;
+    size_t accepted; /* streams that were accepted */
+    struct s2s__links links;
+    size_t links_len;
+    size_t congested_links;
+    uint64_t next_in, next_out;
+    s2s_ticket next_ticket;
+    bool sender_waits; /* was told S2S_E_AGAIN, waits for ops->drained */
+    bool paused;       /* ops->deliver said so */
+    bool stopping, finishing;
+    unsigned open_parts; /* listeners, flush handle, resolver: while they close */
+};
+
+/* federation.c */
+const s2s__domain *s2s__federation_domain(const s2s_federation *f, s2s_str name); /* normal form; NULL */
+void s2s__federation_deliver(s2s_federation *f, const s2s_stanza *stanza);
+void s2s__federation_bounce(s2s_federation *f, const s2s_stanza *stanza, s2s_stanza_error error,
+                            const char *text);
+/* If all is closed that s2s_federation_stop() waits for, goes on to the end. */
+void s2s__federation_check_stopped(s2s_federation *f);
+/* A link has more or less room: tells the senders. */
+void s2s__federation_drained(s2s_federation *f);
+
+/* stream.c: what both directions share. False: out of memory. */
+bool s2s__stream_name(s2s__stream *s, s2s_str local, s2s_str remote);
+s2s__stream *s2s__stream_new(s2s_federation *f, s2s_role role, s2s_str local, s2s_str remote);
+void s2s__stream_free(s2s__stream *s);
+/* Gives it a connection; takes over `tcp`. `sni` NULL: none. */
+s2s_err s2s__stream_connect(s2s__stream *s, uv_tcp_t *tcp, const s2s_session_options *options,
+                            const char *sni);
+void s2s__stream_info(const s2s__stream *s, s2s_stream_info *out);
+void s2s__stream_answer(s2s__stream *s, const s2s_verdict *verdict);
+
+/* report.c: the lines an operator reads. */
+void s2s__report_verdict(const s2s__stream *s);
+void s2s__report_established(const s2s__stream *s);
+void s2s__report_closed(const s2s__stream *s, const s2s_close *close);
+
+/* accepting.c */
+void s2s__accept(void *federation, uv_tcp_t *tcp);
+void s2s__accepting_open(s2s__stream *s, s2s_str local, s2s_str remote);
+void s2s__accepting_rejected(s2s__stream *s, const s2s_stanza *stanza, s2s_stanza_error error);
+
+/* link.c */
+s2s_err s2s__link_send(s2s_federation *f, s2s_str local, s2s_str remote, const s2s_stanza *stanza);
+void s2s__link_established(s2s__link *link);
+void s2s__link_progress(s2s__link *link);
+/* Its stream has ended, or could not be made. */
+void s2s__link_closed(s2s__link *link, const s2s__stream *s, s2s_stanza_error error, const char *text);
+/* The remote server is there: it has contacted us. Forgets a failure. */
+void s2s__link_forgive(s2s_federation *f, s2s_str local, s2s_str remote);
+/* `what` may end the link that it gets, no other. */
+void s2s__links_each(s2s_federation *f, void (*what)(s2s__link *link));
+/* Sends what is queued if the stream is open, closes it, bounces the rest. */
+void s2s__link_stop(s2s__link *link);
+/* Time is up: bounces what still waits. */
+void s2s__link_give_up(s2s__link *link);
+
+#endif

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: MIT */
+/* link.c: what goes out for one (local, remote) pair: queue, stream, the memory of a failure. */
+#include "federation/internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "protocol/buf.h"
+#include "s2s/addr.h"
+
+enum { CONGESTED_HALVES = 2, RELIEVED_QUARTERS = 4 };
+
+static int compare(const s2s__link *a, const s2s__link *b)
+{
+    int order = strcmp(a->remote, b->remote);
+    return order ? order : strcmp(a->local, b->local);
+}
+
+/* A balanced tree: whoever chooses domain names cannot make it slow. */
+RB_GENERATE_STATIC(s2s__links, s2s__link, tree, compare)
+
+/* -- the table ----------------------------------------------------------------------------------------- */
+
+static s2s__link *find(s2s_federation *f, s2s_str local, s2s_str remote)
+{
+    /* The keys are strings of s2s_domain_normalise, which end in a NUL. */
+    s2s__link key = {.local = (char *)(uintptr_t)local.ptr, .remote = (char *)(uintptr_t)remote.ptr};
+    return RB_FIND(s2s__links, &f->links, &key);
+}
+
+static void set_congested(s2s__link *link, bool congested)
+{
+    if (link->congested == congested)
+        return;
+    link->congested = congested;
+    if (congested) {
+        link->f->congested_links++;
+    } else {
+        link->f->congested_links--;
+        s2s__federation_drained(link->f);
+    }
+}
+
+/* Not while it has a stream. */
+static void remove_link(s2s__link *link)
+{
+    s2s_federation *f = link->f;
+    RB_REMOVE(s2s__links, &f->links, link);
+    f->links_len--;
+    s2s__queue_clear(&link->queue, f->env);
+    set_congested(link, false);
+    s2s__free(f->env, link->local);
+    s2s__free(f->env, link->remote);
+    s2s__free(f->env, link);
+    s2s__federation_check_stopped(f);
+}
+
+/* Those which are only kept to remember a failure, once it is forgotten. */
+static void remove_expired(s2s_federation *f)
+{
+    s2s__link *next;
+    for (s2s__link *link = RB_MIN(s2s__links, &f->links); link; link = next) {
+        next = RB_NEXT(s2s__links, &f->links, link);
+        if (!link->stream && link->queue.stanzas == 0 && link->failed_until <= uv_now(f->loop))
+            remove_link(link);
+    }
+}
+
+void s2s__links_each(s2s_federation *f, void (*what)(s2s__link *link))
+{
+    s2s__link *next;
+    for (s2s__link *link = RB_MIN(s2s__links, &f->links); link; link = next) {
+        next = RB_NEXT(s2s__links, &f->links, link);
+        what(link);
+    }
+}
+
+static s2s__link *add(s2s_federation *f, s2s_str local, s2s_str remote)
+{
+    if (f->links_len >= f->env->limits.streams_out)
+        remove_expired(f);
+    if (f->links_len >= f->env->limits.streams_out)
+        return NULL;
+    s2s__link *link = s2s__alloc(f->env, sizeof *link);
+    if (!link)
+        return NULL;
+    link->f = f;
+    link->local = s2s__strdup(f->env, local);
+    link->remote = s2s__strdup(f->env, remote);
+    if (!link->local || !link->remote) {
+        s2s__free(f->env, link->local);
+        s2s__free(f->env, link->remote);
+        s2s__free(f->env, link);
+        return NULL;
+    }
+    RB_INSERT(s2s__links, &f->links, link);
+    f->links_len++;
+    return link;
+}
+
+/* -- connecting ---------------------------------------------------------------------------------------- */
+
+/* Bounces all that waits, in order. The link may take new stanzas meanwhile: only what is there now. */
+static void bounce_queue(s2s__link *link, s2s_stanza_error error, const char *text)
+{
+    s2s__queue waiting = link->queue;
+    const s2s_stanza *stanza;
+    link->queue = (s2s__queue){0};
+    while ((stanza = s2s__queue_first(&waiting)) != NULL) {
+        s2s__federation_bounce(link->f, stanza, error, text);
+        s2s__queue_pop(&waiting, link->f->env);
+    }
+    set_congested(link, false);
+}
+
+/* A stream that never got a connection is over: there is nothing to close. */
+static void not_connected(s2s__stream *s, s2s_stanza_error error, const char *text, const char *tell)
+{
+    s2s_close close = {.origin = S2S_ORIGIN_TRANSPORT};
+    s2s__link *link = s->link;
+    s2s__copy_text(close.text, s2s_str_of(text));
+    s2s__report_closed(s, &close);
+    s->link = NULL;
+    s2s__link_closed(link, s, error, tell);
+    s2s__stream_free(s);
+}
+
+/* For SNI and DNS; an IP literal as it is. */
+static const char *wire_name(const s2s__stream *s, char out[S2S_ASCII_DOMAIN_MAX + 1])
+{
+    s2s_str remote = s2s_str_of(s->remote);
+    if (s2s_domain_is_ip(remote))
+        return s->remote;
+    return s2s_domain_to_ascii(remote, out) == S2S_OK ? out : NULL;
+}
+
+static s2s_time deadline(const s2s__stream *s)
+{
+    return s->since + s->f->env->limits.negotiation_ms;
+}
+
+static void connected(s2s__stream *s, uv_tcp_t *tcp)
+{
+    char ascii[S2S_ASCII_DOMAIN_MAX + 1];
+    s2s_session_options options;
+    s2s_session_options_init(&options, S2S_INITIATOR);
+    options.local = s2s_str_of(s->local);
+    options.remote = s2s_str_of(s->remote);
+    options.negotiate_by = deadline(s);
+    const char *sni = s2s_domain_is_ip(options.remote) ? NULL : wire_name(s, ascii);
+    s2s_err err = s2s__stream_connect(s, tcp, &options, sni);
+    if (err != S2S_OK)
+        not_connected(s, S2S_SE_REMOTE_SERVER_TIMEOUT, s2s_strerror(err),
+                      "no connection to the remote server could be made");
+}
+
+static void on_dialed(void *arg, s2s__dial_end end, uv_tcp_t *tcp, const char *text)
+{
+    s2s__stream *s = arg;
+    s->dial = NULL;
+    switch (end) {
+    case S2S__DIAL_CONNECTED: connected(s, tcp); return;
+    case S2S__DIAL_NO_ADDRESS: /* SZ-09 */
+        not_connected(s, S2S_SE_REMOTE_SERVER_NOT_FOUND, text, "the DNS knows no server for that domain");
+        return;
+    case S2S__DIAL_DNS_FAILED:
+        not_connected(s, S2S_SE_REMOTE_SERVER_TIMEOUT, text,
+                      "the DNS gave no answer about the remote server");
+        return;
+    case S2S__DIAL_FAILED:
+        not_connected(s, S2S_SE_REMOTE_SERVER_TIMEOUT, text,
+                      "no connection to the remote server could be made");
+        return;
+    }
+}
+
+static void start_stream(s2s__link *link)
+{
+    s2s_federation *f = link->f;
+    char ascii[S2S_ASCII_DOMAIN_MAX + 1];
+    s2s__stream *s =
+        s2s__stream_new(f, S2S_INITIATOR, s2s_str_of(link->local), s2s_str_of(link->remote));
+    if (!s) {
+        s2s__link_closed(link, NULL, S2S_SE_RESOURCE_CONSTRAINT, "out of memory");
+        return;
+    }
+    s->link = link;
+    link->stream = s;
+    s2s__dial_options options = {.env = f->env,
+                                 .loop = f->loop,
+                                 .resolver = f->resolver,
+                                 .domain = wire_name(s, ascii),
+                                 .fixed = s2s__routes_find(&f->routes, s2s_str_of(link->remote)),
+                                 .by = deadline(s)};
+    s2s_err err = options.domain || options.fixed ? s2s__dial_start(&options, on_dialed, s, &s->dial)
+                                                  : S2S_E_SYNTAX;
+    if (err != S2S_OK)
+        not_connected(s, err == S2S_E_SYNTAX ? S2S_SE_REMOTE_SERVER_NOT_FOUND : S2S_SE_RESOURCE_CONSTRAINT,
+                      s2s_strerror(err), "the remote server could not be looked up");
+}
+
+/* -- sending ------------------------------------------------------------------------------------------- */
+
+/* True if it went to the stream (or was answered); false if it has to wait. */
+static bool send_now(s2s__link *link, const s2s_stanza *stanza)
+{
+    s2s__stream *s = link->stream;
+    if (!s || !s->established)
+        return false;
+    s2s_err err = s2s__connection_send(s->connection, stanza);
+    if (err == S2S_E_LIMIT || err == S2S_E_STATE)
+        return false;
+    if (err == S2S_OK)
+        s->stanzas_out++;
+    else
+        s2s__federation_bounce(link->f, stanza, S2S_SE_RESOURCE_CONSTRAINT, s2s_strerror(err));
+    return true;
+}
+
+static s2s_err send_or_queue(s2s__link *link, const s2s_stanza *stanza)
+{
+    s2s_federation *f = link->f;
+    if (link->queue.stanzas == 0 && send_now(link, stanza))
+        return S2S_OK;
+    if (s2s__queue_push(&link->queue, f->env, stanza) != S2S_OK) {
+        s2s__federation_bounce(f, stanza, S2S_SE_RESOURCE_CONSTRAINT,
+                               "too much waits for the remote server");
+    } else if (s2s__queue_filled(&link->queue, f->env, CONGESTED_HALVES) > 0) {
+        set_congested(link, true);
+    }
+    bool congested = link->congested;
+    if (!link->stream)
+        start_stream(link); /* may end the link at once */
+    if (!congested || f->congested_links == 0)
+        return S2S_OK;
+    f->sender_waits = true;
+    return S2S_E_AGAIN;
+}
+
+s2s_err s2s__link_send(s2s_federation *f, s2s_str local, s2s_str remote, const s2s_stanza *stanza)
+{
+    s2s__link *link = find(f, local, remote);
+    if (f->stopping && (!link || !link->stream || !link->stream->established)) {
+        s2s__federation_bounce(f, stanza, S2S_SE_REMOTE_SERVER_TIMEOUT, "this server is shutting down");
+        return S2S_OK;
+    }
+    if (!link && !(link = add(f, local, remote))) {
+        s2s__federation_bounce(f, stanza, S2S_SE_RESOURCE_CONSTRAINT, "too many remote servers");
+        return S2S_OK;
+    }
+    if (!link->stream && link->failed_until > uv_now(f->loop)) {
+        s2s__federation_bounce(f, stanza, link->failed_error, link->failed_text);
+        return S2S_OK;
+    }
+    return send_or_queue(link, stanza);
+}
+
+void s2s__link_progress(s2s__link *link)
+{
+    const s2s_stanza *stanza;
+    while ((stanza = s2s__queue_first(&link->queue)) != NULL && send_now(link, stanza))
+        s2s__queue_pop(&link->queue, link->f->env);
+    if (link->congested && s2s__queue_filled(&link->queue, link->f->env, RELIEVED_QUARTERS) == 0)
+        set_congested(link, false);
+    if (link->f->stopping && link->queue.stanzas == 0 && link->stream && link->stream->established)
+        s2s__connection_close(link->stream->connection, S2S_COND_NONE, NULL);
+}
+
+void s2s__link_established(s2s__link *link)
+{
+    link->failed_until = 0;
+    s2s__link_progress(link);
+}
+
+/* -- the end ------------------------------------------------------------------------------------------- */
+
+void s2s__link_closed(s2s__link *link, const s2s__stream *s, s2s_stanza_error error, const char *text)
+{
+    s2s_federation *f = link->f;
+    if (s && s->connection)
+        link->stream->link = NULL; /* the connection closes on its own */
+    link->stream = NULL;
+    if (s && s->established && !f->stopping) {
+        if (link->queue.stanzas > 0)
+            start_stream(link); /* SZ-04: what waits goes on, in order */
+        else
+            remove_link(link);
+        return;
+    }
+    link->failed_error = error;
+    link->failed_until = uv_now(f->loop) + f->env->limits.retry_ms;
+    s2s__copy_text(link->failed_text, s2s_str_of(text));
+    bounce_queue(link, error, link->failed_text);
+    if (f->stopping)
+        remove_link(link);
+}
+
+void s2s__link_forgive(s2s_federation *f, s2s_str local, s2s_str remote)
+{
+    s2s__link *link = find(f, local, remote);
+    if (link)
+        link->failed_until = 0;
+}
+
+void s2s__link_stop(s2s__link *link)
+{
+    s2s__stream *s = link->stream;
+    if (!s) {
+        remove_link(link);
+        return;
+    }
+    if (s->established) {
+        s2s__link_progress(link);
+        return;
+    }
+    if (s->connection) {
+        s2s__connection_close(s->connection, S2S_COND_NONE, NULL);
+        return;
+    }
+    s2s__dial_cancel(s->dial);
+    s->dial = NULL;
+    not_connected(s, S2S_SE_REMOTE_SERVER_TIMEOUT, "this server is shutting down",
+                  "this server is shutting down");
+}
+
+void s2s__link_give_up(s2s__link *link)
+{
+    bounce_queue(link, S2S_SE_REMOTE_SERVER_TIMEOUT, "this server is shutting down");
+    s2s__link_progress(link);
+}

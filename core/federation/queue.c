@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* queue.c: one block of memory per stanza that waits. */
+#include "federation/queue.h"
+
+#include <string.h>
+
+#include "protocol/buf.h"
+
+struct s2s__queued {
+    s2s__queued *next;
+    size_t size; /* of the block: what counts against limits.queue_bytes */
+    s2s_stanza stanza;
+    char bytes[];
+};
+
+static size_t text_size(const s2s_stanza *st)
+{
+    return st->from.len + st->to.len + st->id.len + st->type.len + st->lang.len + st->attrs.len +
+           st->inner.len;
+}
+
+static s2s_str keep(char **at, s2s_str s)
+{
+    if (!s.ptr)
+        return s;
+    s2s_str kept = {*at, s.len};
+    memcpy(*at, s.ptr, s.len);
+    *at += s.len;
+    return kept;
+}
+
+s2s_err s2s__queue_push(s2s__queue *q, const s2s_env *env, const s2s_stanza *stanza)
+{
+    size_t size = sizeof(s2s__queued) + text_size(stanza);
+    if (q->stanzas >= env->limits.queue_stanzas || size > env->limits.queue_bytes - q->bytes)
+        return S2S_E_LIMIT;
+    s2s__queued *e = s2s__alloc(env, size);
+    if (!e)
+        return S2S_E_NOMEM;
+    char *at = e->bytes;
+    e->size = size;
+    e->stanza = (s2s_stanza){.kind = stanza->kind,
+                             .from = keep(&at, stanza->from),
+                             .to = keep(&at, stanza->to),
+                             .id = keep(&at, stanza->id),
+                             .type = keep(&at, stanza->type),
+                             .lang = keep(&at, stanza->lang),
+                             .attrs = keep(&at, stanza->attrs),
+                             .inner = keep(&at, stanza->inner)};
+    if (q->last)
+        q->last->next = e;
+    else
+        q->first = e;
+    q->last = e;
+    q->stanzas++;
+    q->bytes += size;
+    return S2S_OK;
+}
+
+const s2s_stanza *s2s__queue_first(const s2s__queue *q)
+{
+    return q->first ? &q->first->stanza : NULL;
+}
+
+void s2s__queue_pop(s2s__queue *q, const s2s_env *env)
+{
+    s2s__queued *e = q->first;
+    q->first = e->next;
+    if (!q->first)
+        q->last = NULL;
+    q->stanzas--;
+    q->bytes -= e->size;
+    s2s__free(env, e);
+}
+
+void s2s__queue_clear(s2s__queue *q, const s2s_env *env)
+{
+    while (q->first)
+        s2s__queue_pop(q, env);
+}
+
+size_t s2s__queue_filled(const s2s__queue *q, const s2s_env *env, size_t parts)
+{
+    size_t by_number = q->stanzas * parts / env->limits.queue_stanzas;
+    size_t by_bytes = q->bytes * parts / env->limits.queue_bytes;
+    return by_number > by_bytes ? by_number : by_bytes;
+}

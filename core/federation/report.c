@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/* report.c: the log lines of a stream: established, certificate refused, failed, closed. */
+#include "federation/internal.h"
+#include "protocol/log.h"
+
+enum { FIELDS_MAX = 16 };
+
+typedef struct line {
+    s2s_field fields[FIELDS_MAX];
+    size_t len;
+} line;
+
+/* Nothing for an absent or empty value. */
+static void add(line *l, const char *key, s2s_str value)
+{
+    if (value.len > 0 && l->len < FIELDS_MAX)
+        l->fields[l->len++] = (s2s_field){key, value};
+}
+
+static void add_word(line *l, const char *key, const char *word)
+{
+    add(l, key, s2s_str_of(word));
+}
+
+static line whose(const s2s_stream_info *info)
+{
+    line l = {.len = 0};
+    add_word(&l, "stream", info->id);
+    add_word(&l, "direction", info->role == S2S_INITIATOR ? "out" : "in");
+    add(&l, "local", info->local);
+    add(&l, "remote", info->remote);
+    add_word(&l, "address", info->address);
+    return l;
+}
+
+static const char *accept_word(bool accept)
+{
+    return accept ? "accept" : "refuse";
+}
+
+static void add_verdict(line *l, const s2s_verdict *v)
+{
+    add_word(l, "chain", s2s_chain_status_word(v->chain));
+    add_word(l, "identity", s2s_identity_word(v->identity));
+    add_word(l, "eku", s2s_eku_word(v->eku));
+    add_word(l, "tolerant", accept_word(v->would_tolerant));
+    add_word(l, "strict", accept_word(v->would_strict));
+}
+
+static void write_line(const s2s__stream *s, s2s_level level, const char *message, const line *l)
+{
+    s2s__log(s->f->env, level, message, l->fields, l->len);
+}
+
+void s2s__report_established(const s2s__stream *s)
+{
+    s2s_stream_info info;
+    s2s__stream_info(s, &info);
+    line l = whose(&info);
+    add_word(&l, "tls", info.tls_version);
+    add_word(&l, "cipher", info.cipher);
+    add_word(&l, "mechanism", info.mechanism);
+    add_verdict(&l, &s->verdict);
+    write_line(s, S2S_LOG_INFO, "stream established", &l);
+}
+
+void s2s__report_verdict(const s2s__stream *s)
+{
+    s2s_stream_info info;
+    s2s__stream_info(s, &info);
+    line l = whose(&info);
+    add_verdict(&l, &s->verdict);
+    add_word(&l, "reason", s->verdict.reason);
+    if (s->verdict.trusted)
+        write_line(s, S2S_LOG_DEBUG, "certificate accepted", &l);
+    else
+        write_line(s, S2S_LOG_WARN, "certificate refused", &l);
+}
+
+/* The peer ended a negotiation: was it because of our certificate? */
+static bool explain(const s2s__stream *s, const s2s_close *close, char out[S2S_TEXT_MAX])
+{
+    const s2s_policy *policy = &s->f->policy;
+    const s2s__pump *pump = s->connection ? s2s__connection_pump(s->connection) : NULL;
+    int alert = pump ? s2s__pump_alert(pump) : -1;
+    bool refused = close->sasl_refused || alert >= 0 ||
+                   (close->origin == S2S_ORIGIN_PEER && close->cond != S2S_COND_NONE);
+    if (!refused || s->established || !policy->ops->explain_refusal)
+        return false;
+    s2s_str said = close->origin == S2S_ORIGIN_PEER ? s2s_str_of(close->text) : S2S_STR("");
+    return policy->ops->explain_refusal(policy->self, said, alert, out);
+}
+
+/* One line per failure: a refused certificate has had its own, and a connection that never said who it is
+ * is not worth one. */
+static s2s_level level_of(const s2s__stream *s)
+{
+    if (s->established)
+        return S2S_LOG_INFO;
+    if (!s->remote || (s->judged && !s->verdict.trusted))
+        return S2S_LOG_DEBUG;
+    return s->role == S2S_INITIATOR ? S2S_LOG_WARN : S2S_LOG_INFO;
+}
+
+void s2s__report_closed(const s2s__stream *s, const s2s_close *close)
+{
+    char cause[S2S_TEXT_MAX];
+    s2s_stream_info info;
+    s2s__stream_info(s, &info);
+    line l = whose(&info);
+    add_word(&l, "by", s2s_origin_name(close->origin));
+    add_word(&l, "condition", s2s_cond_name(close->cond));
+    add_word(&l, "text", close->text);
+    if (explain(s, close, cause))
+        add_word(&l, "cause", cause);
+    write_line(s, level_of(s), s->established ? "stream closed" : "stream failed", &l);
+    if (s->f->ops->stream)
+        s->f->ops->stream(s->f->user, &info, close);
+}

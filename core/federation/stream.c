@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/* stream.c: one connection of a federation object: identity, verdict, events, information. */
+#include "federation/internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "protocol/buf.h"
+
+/* -- making and freeing -------------------------------------------------------------------------------- */
+
+static bool keep(s2s__stream *s, char **slot, s2s_str value)
+{
+    char *copy = value.ptr ? s2s__strdup(s->f->env, value) : NULL;
+    if (value.ptr && !copy)
+        return false;
+    s2s__free(s->f->env, *slot);
+    *slot = copy;
+    return true;
+}
+
+bool s2s__stream_name(s2s__stream *s, s2s_str local, s2s_str remote)
+{
+    return keep(s, &s->local, local) && keep(s, &s->remote, remote);
+}
+
+s2s__stream *s2s__stream_new(s2s_federation *f, s2s_role role, s2s_str local, s2s_str remote)
+{
+    s2s__stream *s = s2s__alloc(f->env, sizeof *s);
+    if (!s)
+        return NULL;
+    s->f = f;
+    s->role = role;
+    s->since = uv_now(f->loop);
+    s2s_verdict_init(&s->verdict);
+    if (!s2s__stream_name(s, local, remote)) {
+        s2s__free(f->env, s->local);
+        s2s__free(f->env, s);
+        return NULL;
+    }
+    if (role == S2S_INITIATOR)
+        (void)snprintf(s->id, sizeof s->id, "o%" PRIu64, ++f->next_out);
+    else
+        (void)snprintf(s->id, sizeof s->id, "i%" PRIu64, ++f->next_in);
+    s->next = f->streams;
+    if (f->streams)
+        f->streams->prev = s;
+    f->streams = s;
+    return s;
+}
+
+void s2s__stream_free(s2s__stream *s)
+{
+    s2s_federation *f = s->f;
+    if (s->prev)
+        s->prev->next = s->next;
+    else
+        f->streams = s->next;
+    if (s->next)
+        s->next->prev = s->prev;
+    if (s->role == S2S_ACCEPTOR)
+        f->accepted--;
+    s2s__free(f->env, s->local);
+    s2s__free(f->env, s->remote);
+    s2s__free(f->env, s);
+    s2s__federation_check_stopped(f);
+}
+
+/* -- the certificate ----------------------------------------------------------------------------------- */
+
+void s2s__stream_answer(s2s__stream *s, const s2s_verdict *verdict)
+{
+    s->ticket = 0;
+    s->judged = true;
+    s->verdict = *verdict;
+    s2s__report_verdict(s);
+    s2s__connection_verdict(s->connection, &s->verdict);
+}
+
+/* Asks the policy. One more certificate than allowed is passed on, so that it sees that there are too many. */
+static void judge(s2s__stream *s)
+{
+    s2s_federation *f = s->f;
+    s2s_verdict verdict;
+    size_t room = (size_t)f->env->limits.chain_certificates + 1;
+    s2s_bytes *chain = s2s__alloc(f->env, room * sizeof *chain);
+    s2s_verdict_init(&verdict);
+    if (!chain) {
+        (void)snprintf(verdict.reason, sizeof verdict.reason, "out of memory");
+        s2s__stream_answer(s, &verdict);
+        return;
+    }
+    size_t count = s2s__pump_peer_chain(s2s__connection_pump(s->connection), chain, room);
+    s2s_peer peer = {.size = sizeof peer,
+                     .role = s->role == S2S_INITIATOR ? S2S_ACCEPTOR : S2S_INITIATOR,
+                     .local = s2s_str_of(s->local),
+                     .remote = s2s_str_of(s->remote),
+                     .chain = chain,
+                     .chain_len = count < room ? count : room,
+                     .wall = (int64_t)time(NULL)};
+    s->ticket = ++f->next_ticket;
+    s2s_err err = f->policy.ops->judge(f->policy.self, &peer, s->ticket, &verdict);
+    s2s__free(f->env, chain);
+    if (err == S2S_E_PENDING)
+        return;
+    if (err != S2S_OK) { /* fail closed, whatever it wrote */
+        s2s_verdict_init(&verdict);
+        (void)snprintf(verdict.reason, sizeof verdict.reason, "the certificate could not be judged: %s",
+                       s2s_strerror(err));
+    }
+    s2s__stream_answer(s, &verdict);
+}
+
+/* -- the connection's events --------------------------------------------------------------------------- */
+
+static void on_open(void *owner, s2s_str local, s2s_str remote)
+{
+    s2s__accepting_open(owner, local, remote);
+}
+
+static s2s__identity *on_identity(void *owner, s2s_str local)
+{
+    s2s__stream *s = owner;
+    const s2s__domain *domain = s2s__federation_domain(s->f, local);
+    return domain ? domain->identity : NULL;
+}
+
+static void on_verify(void *owner, s2s_str local, s2s_str remote)
+{
+    (void)local; /* s2s__accepting_open has them, or they are ours */
+    (void)remote;
+    judge(owner);
+}
+
+static void on_established(void *owner, s2s_str local, s2s_str remote)
+{
+    s2s__stream *s = owner;
+    s2s_stream_info info;
+    s->established = true;
+    s2s__report_established(s);
+    if (s->f->ops->stream) {
+        s2s__stream_info(s, &info);
+        s->f->ops->stream(s->f->user, &info, NULL);
+    }
+    if (s->role == S2S_INITIATOR) {
+        s2s__link_established(s->link);
+        return;
+    }
+    if (s->f->paused)
+        s2s__connection_pause(s->connection, true);
+    s2s__link_forgive(s->f, local, remote);
+}
+
+static void on_stanza(void *owner, const s2s_stanza *stanza)
+{
+    s2s__stream *s = owner;
+    s->stanzas_in++;
+    s2s__federation_deliver(s->f, stanza);
+}
+
+static void on_rejected(void *owner, const s2s_stanza *stanza, s2s_stanza_error error)
+{
+    s2s__accepting_rejected(owner, stanza, error);
+}
+
+static void on_progress(void *owner)
+{
+    s2s__stream *s = owner;
+    if (s->link)
+        s2s__link_progress(s->link);
+}
+
+/* What the senders of queued stanzas are told: no names, no addresses (SZ-11). */
+static const char *bounce_text(const s2s__stream *s, const s2s_close *close)
+{
+    if (s->judged && !s->verdict.trusted)
+        return s->verdict.tell;
+    if (close->sasl_refused)
+        return "the remote server refused our certificate";
+    return "no connection to the remote server could be made";
+}
+
+static void on_closed(void *owner, const s2s_close *close)
+{
+    s2s__stream *s = owner;
+    s2s__report_closed(s, close);
+    s->ticket = 0;
+    if (s->link)
+        s2s__link_closed(s->link, s, S2S_SE_REMOTE_SERVER_TIMEOUT, bounce_text(s, close));
+}
+
+static void on_gone(void *owner)
+{
+    s2s__stream_free(owner);
+}
+
+s2s_err s2s__stream_connect(s2s__stream *s, uv_tcp_t *tcp, const s2s_session_options *options,
+                            const char *sni)
+{
+    static const s2s__connection_ops OPS = {on_open,        on_identity, on_verify,
+                                            on_established, on_stanza,   on_rejected,
+                                            on_progress,    on_closed,   on_gone};
+    return s2s__connection_new(&s->f->io, tcp, options, sni, &OPS, s, &s->connection);
+}
+
+/* -- information --------------------------------------------------------------------------------------- */
+
+void s2s__stream_info(const s2s__stream *s, s2s_stream_info *out)
+{
+    const s2s__pump *pump = s->connection ? s2s__connection_pump(s->connection) : NULL;
+    *out = (s2s_stream_info){
+        .size = sizeof *out,
+        .id = s->id,
+        .role = s->role,
+        .local = s2s_str_of(s->local),
+        .remote = s2s_str_of(s->remote),
+        .state = s->connection ? s2s__connection_state(s->connection)
+                 : s->dial     ? s2s__dial_state(s->dial)
+                               : "connecting",
+        .address = s->connection ? s2s__connection_address(s->connection) : "",
+        .tls_version = pump ? s2s__pump_version(pump) : "",
+        .cipher = pump ? s2s__pump_cipher(pump) : "",
+        .mechanism = s->established ? "external" : "none",
+        .verdict = s->judged ? &s->verdict : NULL,
+        .since = s->since,
+        .stanzas_in = s->stanzas_in,
+        .stanzas_out = s->stanzas_out,
+        .queued_stanzas = s->link ? s->link->queue.stanzas : 0,
+    };
+}

@@ -1,0 +1,609 @@
+/* SPDX-License-Identifier: MIT */
+/* connection.c: libuv <-> TLS <-> session. Output is collected and sent once per loop turn. */
+#include "transport/connection.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "protocol/buf.h"
+#include "transport/dialer.h"
+
+enum { KEEPALIVE_SECONDS = 120, CLEAR_MAX = 65536 };
+
+struct s2s__connection {
+    s2s__io *io;
+    const s2s__connection_ops *ops;
+    void *owner;
+    uv_tcp_t *tcp;
+    uv_timer_t timer;
+    s2s_session *session;
+    s2s__pump *pump;          /* NULL before TLS */
+    s2s_role role;
+    char *sni;                /* the initiator's; NULL: none (an IP literal) */
+    char address[S2S_ADDRESS_MAX];
+    s2s__buf clear;           /* bytes that go out before TLS */
+    s2s__buf writing;         /* handed to libuv, not yet taken by the kernel */
+    uv_write_t write_req;
+    uv_shutdown_t shutdown_req;
+    s2s__connection *next_dirty;
+    size_t stalled_size;      /* libuv's queue when the stall clock was last set */
+    s2s_time stalled_by;
+    s2s_time linger_by;
+    s2s_time timer_at;        /* when the timer goes off; S2S_NEVER: it does not run */
+    unsigned open_handles;
+    bool is_dirty, is_writing, handshake_done, paused, eof;
+    bool over;                /* the session has ended */
+    bool shut;                /* our half is closed; the peer's is awaited until linger_by */
+    bool closing;             /* uv_close was called */
+    bool busy;                /* inside drive(): answers must not start it again */
+};
+
+static s2s_time now(const s2s__connection *c)
+{
+    return uv_now(c->io->loop);
+}
+
+static void drive(s2s__connection *c);
+
+/* -- the end ------------------------------------------------------------------------------------------- */
+
+static void forget_dirty(s2s__connection *c)
+{
+    for (s2s__connection **at = &c->io->dirty; *at; at = &(*at)->next_dirty) {
+        if (*at == c) {
+            *at = c->next_dirty;
+            break;
+        }
+    }
+    c->is_dirty = false;
+}
+
+static void free_connection(s2s__connection *c)
+{
+    const s2s_env *env = c->io->env;
+    forget_dirty(c);
+    s2s_session_free(c->session);
+    s2s__pump_free(c->pump);
+    s2s__buf_free(&c->clear);
+    s2s__buf_free(&c->writing);
+    s2s__free(env, c->sni);
+    s2s__free(env, c->tcp);
+    s2s__free(env, c);
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    s2s__connection *c = handle->data;
+    if (--c->open_handles > 0)
+        return;
+    const s2s__connection_ops *ops = c->ops;
+    void *owner = c->owner;
+    free_connection(c);
+    ops->gone(owner);
+}
+
+static void close_handles(s2s__connection *c)
+{
+    if (c->closing)
+        return;
+    c->closing = true;
+    uv_close((uv_handle_t *)c->tcp, on_handle_closed);
+    uv_close((uv_handle_t *)&c->timer, on_handle_closed);
+}
+
+/* -- time ---------------------------------------------------------------------------------------------- */
+
+static void on_timer(uv_timer_t *timer);
+
+static void set_timer(s2s__connection *c)
+{
+    if (c->closing)
+        return;
+    s2s_time by = c->over ? c->linger_by : s2s_session_deadline(c->session);
+    if (c->is_writing && c->stalled_by < by)
+        by = c->stalled_by;
+    if (by == c->timer_at)
+        return;
+    c->timer_at = by;
+    if (by == S2S_NEVER) {
+        uv_timer_stop(&c->timer);
+        return;
+    }
+    s2s_time t = now(c);
+    uv_timer_start(&c->timer, on_timer, by > t ? by - t : 0, 0);
+}
+
+static void note_progress(s2s__connection *c)
+{
+    c->stalled_size = uv_stream_get_write_queue_size((const uv_stream_t *)c->tcp);
+    c->stalled_by = now(c) + c->io->env->limits.stall_ms;
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    s2s__connection *c = timer->data;
+    c->timer_at = S2S_NEVER;
+    if (c->over && now(c) >= c->linger_by) {
+        close_handles(c);
+        return;
+    }
+    if (c->is_writing && now(c) >= c->stalled_by) {
+        if (uv_stream_get_write_queue_size((const uv_stream_t *)c->tcp) < c->stalled_size)
+            note_progress(c);
+        else if (c->over)
+            close_handles(c);
+        else
+            s2s_session_lost(c->session, now(c), "the peer does not take what we send");
+    }
+    if (!c->over)
+        s2s_session_tick(c->session, now(c));
+    drive(c);
+}
+
+/* -- output -------------------------------------------------------------------------------------------- */
+
+/* Bytes that wait here, before libuv. */
+static size_t unsent(const s2s__connection *c)
+{
+    const uint8_t *bytes;
+    size_t n = s2s_session_output(c->session, &bytes) + c->clear.len;
+    return n + (c->pump ? s2s__pump_output(c->pump, &bytes) : 0);
+}
+
+/* While libuv writes, on_written() goes on. */
+static void mark_dirty(s2s__connection *c)
+{
+    if (c->is_dirty || c->closing || c->is_writing || unsent(c) == 0)
+        return;
+    c->is_dirty = true;
+    c->next_dirty = c->io->dirty;
+    c->io->dirty = c;
+}
+
+/* Moves the session's output on: into TLS, or to the clear bytes before it. */
+static void collect(s2s__connection *c)
+{
+    const uint8_t *bytes;
+    size_t len = s2s_session_output(c->session, &bytes);
+    if (len == 0)
+        return;
+    s2s_err err = c->pump ? s2s__pump_write(c->pump, (s2s_bytes){bytes, len})
+                          : s2s__buf_append(&c->clear, bytes, len);
+    s2s_session_sent(c->session, now(c), len);
+    if (err != S2S_OK)
+        s2s_session_lost(c->session, now(c), "could not encrypt or keep the output");
+}
+
+static void finish_if_sent(s2s__connection *c);
+static void flush(s2s__connection *c);
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf);
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf);
+
+static void on_written(uv_write_t *req, int status)
+{
+    s2s__connection *c = req->data;
+    c->is_writing = false;
+    s2s__buf_free(&c->writing);
+    if (c->closing)
+        return;
+    if (status < 0) {
+        s2s_session_lost(c->session, now(c), uv_strerror(status));
+        drive(c);
+        return;
+    }
+    flush(c);
+    if (!c->over)
+        c->ops->progress(c->owner);
+    drive(c);
+    finish_if_sent(c);
+}
+
+/* Hands `bytes` to the kernel, the rest to libuv. Returns how many are out of our hands. */
+static size_t write_out(s2s__connection *c, const uint8_t *bytes, size_t len)
+{
+    uv_stream_t *stream = (uv_stream_t *)c->tcp;
+    /* libuv's type is not const, but it only reads */
+    uv_buf_t buf = uv_buf_init((char *)(uintptr_t)bytes, (unsigned)len);
+    int n = uv_try_write(stream, &buf, 1);
+    if (n < 0 && n != UV_EAGAIN) {
+        s2s_session_lost(c->session, now(c), uv_strerror(n));
+        return len;
+    }
+    size_t sent = n > 0 ? (size_t)n : 0;
+    if (sent == len)
+        return len;
+    if (s2s__buf_append(&c->writing, bytes + sent, len - sent) != S2S_OK) {
+        s2s_session_lost(c->session, now(c), "out of memory");
+        return len;
+    }
+    buf = uv_buf_init((char *)c->writing.data + c->writing.start, (unsigned)c->writing.len);
+    c->write_req.data = c;
+    n = uv_write(&c->write_req, stream, &buf, 1, on_written);
+    if (n < 0) {
+        s2s_session_lost(c->session, now(c), uv_strerror(n));
+        return len;
+    }
+    c->is_writing = true;
+    note_progress(c);
+    return len;
+}
+
+static void flush(s2s__connection *c)
+{
+    const uint8_t *bytes;
+    size_t len;
+    if (c->closing || c->is_writing)
+        return;
+    collect(c);
+    if (c->clear.len > 0) {
+        len = write_out(c, s2s__buf_bytes(&c->clear), c->clear.len);
+        s2s__buf_drop(&c->clear, len);
+        s2s__buf_free(&c->clear);
+    }
+    if (c->pump && !c->is_writing && (len = s2s__pump_output(c->pump, &bytes)) > 0)
+        s2s__pump_sent(c->pump, write_out(c, bytes, len));
+}
+
+static void on_prepare(uv_prepare_t *handle)
+{
+    s2s__io *io = handle->data;
+    while (io->dirty) {
+        s2s__connection *c = io->dirty;
+        io->dirty = c->next_dirty;
+        c->is_dirty = false;
+        flush(c);
+        if (!c->over && !c->closing && !c->is_writing)
+            c->ops->progress(c->owner);
+        drive(c);
+    }
+}
+
+/* -- the session's events ------------------------------------------------------------------------------ */
+
+static void on_shutdown(uv_shutdown_t *req, int status)
+{
+    s2s__connection *c = req->data;
+    c->shut = true;
+    if (status < 0 || c->eof)
+        close_handles(c);
+}
+
+/* The session is over and its last bytes are with the kernel: half-close and wait for the peer's end, as
+ * closing with unread input would reset the connection and could take our last bytes with it. */
+static void finish_if_sent(s2s__connection *c)
+{
+    if (!c->over || c->closing || c->is_writing || c->shutdown_req.data)
+        return;
+    c->shutdown_req.data = c;
+    if (c->paused && !c->eof)
+        (void)uv_read_start((uv_stream_t *)c->tcp, on_alloc, on_read); /* to see the end */
+    if (uv_shutdown(&c->shutdown_req, (uv_stream_t *)c->tcp, on_shutdown) < 0)
+        close_handles(c);
+}
+
+static void session_closed(s2s__connection *c, const s2s_event *e)
+{
+    c->over = true;
+    c->linger_by = now(c) + c->io->env->limits.close_ms;
+    collect(c);
+    if (c->pump && e->graceful)
+        s2s__pump_bye(c->pump);
+    flush(c);
+    c->ops->closed(c->owner, e->close);
+    if (e->graceful || c->is_writing)
+        finish_if_sent(c);
+    else
+        close_handles(c);
+}
+
+static void handshake(s2s__connection *c);
+
+static void start_tls(s2s__connection *c, s2s_str local)
+{
+    s2s__identity *identity = c->ops->identity(c->owner, local);
+    collect(c); /* <starttls/> or <proceed/> is the last thing in the clear */
+    if (!identity ||
+        s2s__pump_new(c->io->env, c->role, c->io->credentials, identity,
+                      c->sni, &c->pump) != S2S_OK) {
+        s2s_session_lost(c->session, now(c), "TLS could not be set up");
+        return;
+    }
+    if (c->role == S2S_INITIATOR)
+        handshake(c);
+}
+
+static void take_event(s2s__connection *c, const s2s_event *e)
+{
+    switch (e->type) {
+    case S2S_EV_NONE: return;
+    case S2S_EV_OPEN: c->ops->open(c->owner, e->local, e->remote); return;
+    case S2S_EV_START_TLS: start_tls(c, e->local); return;
+    case S2S_EV_VERIFY: c->ops->verify(c->owner, e->local, e->remote); return;
+    case S2S_EV_ESTABLISHED: c->ops->established(c->owner, e->local, e->remote); return;
+    case S2S_EV_STANZA: c->ops->stanza(c->owner, e->stanza); return;
+    case S2S_EV_REJECTED: c->ops->rejected(c->owner, e->stanza, e->error); return;
+    case S2S_EV_CLOSED: session_closed(c, e); return;
+    }
+}
+
+/* Pulls events until there are none. */
+static void drive(s2s__connection *c)
+{
+    s2s_event e;
+    if (c->busy || c->closing)
+        return;
+    c->busy = true;
+    while (!c->over && s2s_session_next_event(c->session, &e) != S2S_EV_NONE)
+        take_event(c, &e);
+    c->busy = false;
+    if (c->closing)
+        return;
+    mark_dirty(c);
+    set_timer(c);
+}
+
+/* -- input --------------------------------------------------------------------------------------------- */
+
+static void tls_lost(s2s__connection *c, const char *when)
+{
+    char text[S2S_TEXT_MAX];
+    (void)snprintf(text, sizeof text, "TLS %s: %s", when, s2s__pump_error(c->pump));
+    s2s_session_lost(c->session, now(c), text);
+}
+
+static void handshake(s2s__connection *c)
+{
+    s2s_err err = s2s__pump_handshake(c->pump);
+    if (err == S2S_OK) {
+        c->handshake_done = true;
+        (void)s2s_session_tls_up(c->session, now(c));
+    } else if (err != S2S_E_AGAIN) {
+        tls_lost(c, "handshake failed");
+    }
+}
+
+/* Decrypts and feeds until TLS runs dry, the session is over, or reading is paused. */
+static void read_plain(s2s__connection *c)
+{
+    while (!c->over && !c->paused) {
+        size_t got = 0;
+        s2s_err err = s2s__pump_read(c->pump, c->io->plain_buf, S2S_FEED_MAX, &got);
+        if (err == S2S_E_AGAIN)
+            return;
+        if (err == S2S_E_CLOSED)
+            s2s_session_lost(c->session, now(c), "the peer closed TLS without closing the stream");
+        else if (err != S2S_OK)
+            tls_lost(c, "connection failed");
+        else
+            (void)s2s_session_feed(c->session, now(c), (s2s_bytes){c->io->plain_buf, got});
+        drive(c);
+        if (err != S2S_OK)
+            return;
+    }
+}
+
+static void take_cipher(s2s__connection *c)
+{
+    if (!c->handshake_done) {
+        handshake(c);
+        drive(c);
+    }
+    if (c->handshake_done)
+        read_plain(c);
+    mark_dirty(c);
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+    s2s__connection *c = handle->data;
+    (void)suggested;
+    *buf = uv_buf_init(c->io->read_buf, S2S_FEED_MAX);
+}
+
+static void input_ended(s2s__connection *c, ssize_t why)
+{
+    uv_read_stop((uv_stream_t *)c->tcp);
+    c->eof = true;
+    if (c->over) {
+        if (c->shut)
+            close_handles(c);
+        return;
+    }
+    if (c->pump && why == UV_EOF) {
+        s2s__pump_eof(c->pump);
+        take_cipher(c);
+    }
+    if (!c->over && !c->paused)
+        s2s_session_lost(c->session, now(c),
+                         why == UV_EOF ? "the peer closed the connection" : uv_strerror((int)why));
+    drive(c);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+    s2s__connection *c = stream->data;
+    if (n < 0) {
+        input_ended(c, n);
+        return;
+    }
+    if (n == 0 || c->over)
+        return;
+    s2s_bytes in = {(const uint8_t *)buf->base, (size_t)n};
+    if (!c->pump) {
+        if (s2s_session_feed(c->session, now(c), in) == S2S_E_STATE)
+            s2s_session_lost(c->session, now(c), "bytes before TLS could start");
+        drive(c);
+        return;
+    }
+    s2s_err err = s2s__pump_feed(c->pump, in);
+    if (err != S2S_OK) {
+        s2s_session_lost(c->session, now(c), s2s_strerror(err));
+        drive(c);
+        return;
+    }
+    take_cipher(c);
+}
+
+/* -- making one ---------------------------------------------------------------------------------------- */
+
+s2s_err s2s__io_init(s2s__io *io, const s2s_env *env, uv_loop_t *loop, char why[S2S_TEXT_MAX])
+{
+    *io = (s2s__io){.env = env, .loop = loop};
+    s2s_err err = s2s__credentials_new(env, &io->credentials, why);
+    if (err != S2S_OK)
+        return err;
+    io->read_buf = s2s__alloc(env, S2S_FEED_MAX);
+    io->plain_buf = s2s__alloc(env, S2S_FEED_MAX);
+    if (!io->read_buf || !io->plain_buf) {
+        s2s__io_free(io);
+        return S2S_E_NOMEM;
+    }
+    uv_prepare_init(loop, &io->flush);
+    io->flush.data = io;
+    uv_prepare_start(&io->flush, on_prepare);
+    uv_unref((uv_handle_t *)&io->flush);
+    return S2S_OK;
+}
+
+void s2s__io_close(s2s__io *io, uv_close_cb closed)
+{
+    uv_close((uv_handle_t *)&io->flush, closed);
+}
+
+void s2s__io_free(s2s__io *io)
+{
+    s2s__free(io->env, io->read_buf);
+    s2s__free(io->env, io->plain_buf);
+    s2s__credentials_free(io->credentials);
+    io->read_buf = NULL;
+    io->plain_buf = NULL;
+    io->credentials = NULL;
+}
+
+s2s_err s2s__connection_new(s2s__io *io, uv_tcp_t *tcp, const s2s_session_options *options,
+                            const char *sni, const s2s__connection_ops *ops, void *owner,
+                            s2s__connection **out)
+{
+    const s2s_env *env = io->env;
+    s2s_err err = S2S_E_NOMEM;
+    s2s__connection *c = s2s__alloc(env, sizeof *c);
+    if (!c)
+        goto fail_tcp;
+    c->io = io;
+    c->ops = ops;
+    c->owner = owner;
+    c->role = options->role;
+    c->timer_at = S2S_NEVER;
+    size_t output = 2 * ((size_t)env->limits.output_bytes + env->limits.queue_bytes) +
+                    16 * (size_t)env->limits.stanza_bytes;
+    s2s__buf_init(&c->clear, env, CLEAR_MAX);
+    s2s__buf_init(&c->writing, env, output);
+    if (sni && !(c->sni = s2s__strdup(env, s2s_str_of(sni))))
+        goto fail;
+    if ((err = s2s_session_new(env, options, uv_now(io->loop), &c->session)) != S2S_OK)
+        goto fail;
+    uv_timer_init(io->loop, &c->timer);
+    c->timer.data = c;
+    c->tcp = tcp;
+    tcp->data = c;
+    c->open_handles = 2;
+    struct sockaddr_storage peer;
+    int len = sizeof peer;
+    if (uv_tcp_getpeername(tcp, (struct sockaddr *)&peer, &len) == 0)
+        s2s__address_print((const struct sockaddr *)&peer, c->address);
+    uv_tcp_nodelay(tcp, 1);
+    uv_tcp_keepalive(tcp, 1, KEEPALIVE_SECONDS);
+    *out = c;
+    if (uv_read_start((uv_stream_t *)tcp, on_alloc, on_read) < 0)
+        s2s_session_lost(c->session, now(c), "the connection cannot be read");
+    drive(c);
+    return S2S_OK;
+fail:
+    free_connection(c); /* without the handle */
+fail_tcp:
+    s2s__tcp_close(env, tcp);
+    return err;
+}
+
+/* -- the owner's calls --------------------------------------------------------------------------------- */
+
+void s2s__connection_accept(s2s__connection *c)
+{
+    (void)s2s_session_accept(c->session, now(c));
+    drive(c);
+}
+
+void s2s__connection_refuse(s2s__connection *c, s2s_cond cond, const char *text)
+{
+    (void)s2s_session_refuse(c->session, now(c), cond, text);
+    drive(c);
+}
+
+void s2s__connection_verdict(s2s__connection *c, const s2s_verdict *verdict)
+{
+    (void)s2s_session_verdict(c->session, now(c), verdict);
+    drive(c);
+}
+
+s2s_err s2s__connection_send(s2s__connection *c, const s2s_stanza *stanza)
+{
+    if (c->over)
+        return S2S_E_STATE;
+    if (s2s__connection_pending(c) > c->io->env->limits.output_bytes)
+        return S2S_E_LIMIT;
+    s2s_err err = s2s_session_send(c->session, stanza);
+    mark_dirty(c);
+    return err;
+}
+
+void s2s__connection_close(s2s__connection *c, s2s_cond cond, const char *text)
+{
+    if (c->over)
+        return;
+    s2s_session_close(c->session, now(c), cond, text);
+    drive(c);
+}
+
+void s2s__connection_pause(s2s__connection *c, bool pause)
+{
+    if (c->paused == pause || c->over)
+        return;
+    c->paused = pause;
+    if (pause) {
+        uv_read_stop((uv_stream_t *)c->tcp);
+        return;
+    }
+    if (!c->eof)
+        uv_read_start((uv_stream_t *)c->tcp, on_alloc, on_read);
+    if (c->handshake_done)
+        read_plain(c); /* what TLS still holds */
+    if (c->eof && !c->over && !c->paused) {
+        s2s_session_lost(c->session, now(c), "the peer closed the connection");
+        drive(c);
+    }
+}
+
+size_t s2s__connection_pending(const s2s__connection *c)
+{
+    return unsent(c) + uv_stream_get_write_queue_size((const uv_stream_t *)c->tcp);
+}
+
+bool s2s__connection_is_open(const s2s__connection *c)
+{
+    return !c->over && s2s_session_is_open(c->session);
+}
+
+const char *s2s__connection_state(const s2s__connection *c)
+{
+    return s2s_session_state(c->session);
+}
+
+const char *s2s__connection_address(const s2s__connection *c)
+{
+    return c->address;
+}
+
+const s2s__pump *s2s__connection_pump(const s2s__connection *c)
+{
+    return c->pump;
+}

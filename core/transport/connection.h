@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* connection.h: one TCP connection with its TLS and its session, driven by libuv. Internal. */
+#ifndef S2S_CONNECTION_H
+#define S2S_CONNECTION_H
+
+#include "s2s/session.h"
+#include "transport/address.h"
+#include "transport/credentials.h"
+#include "transport/pump.h"
+
+#include <uv.h>
+
+typedef struct s2s__connection s2s__connection;
+
+/* What all connections of one federation object share. */
+typedef struct s2s__io {
+    const s2s_env *env;
+    uv_loop_t *loop;
+    s2s__credentials *credentials;
+    uv_prepare_t flush;          /* sends what a loop turn has produced, once */
+    s2s__connection *dirty;      /* have something to send */
+    char *read_buf;              /* lent to libuv for each read; S2S_FEED_MAX */
+    uint8_t *plain_buf;          /* lent to TLS for each read; S2S_FEED_MAX */
+} s2s__io;
+
+s2s_err s2s__io_init(s2s__io *io, const s2s_env *env, uv_loop_t *loop, char why[S2S_TEXT_MAX]);
+/* Closes the handle; `closed` (may be NULL) is called from the loop. Then s2s__io_free. */
+void s2s__io_close(s2s__io *io, uv_close_cb closed);
+void s2s__io_free(s2s__io *io);
+
+/* The owner's side. All but `gone` may call back into the connection; none may free it. */
+typedef struct s2s__connection_ops {
+    /* The peer's header (acceptor): answer with s2s__connection_accept or _refuse. */
+    void (*open)(void *owner, s2s_str local, s2s_str remote);
+    /* TLS starts: whose certificate do we present for `local`? A borrowed reference; NULL ends the connection. */
+    s2s__identity *(*identity)(void *owner, s2s_str local);
+    /* Answer with s2s__connection_verdict, now or later. */
+    void (*verify)(void *owner, s2s_str local, s2s_str remote);
+    void (*established)(void *owner, s2s_str local, s2s_str remote);
+    void (*stanza)(void *owner, const s2s_stanza *stanza);
+    void (*rejected)(void *owner, const s2s_stanza *stanza, s2s_stanza_error error);
+    /* Bytes went out. */
+    void (*progress)(void *owner);
+    /* The stream is over; only `gone` follows. */
+    void (*closed)(void *owner, const s2s_close *close);
+    /* The connection is freed. */
+    void (*gone)(void *owner);
+} s2s__connection_ops;
+
+/* Takes over `tcp` (connected or accepted; of s2s__tcp_new, dialer.h) also on failure. `sni`: the initiator's (copied),
+ * NULL for none. */
+s2s_err s2s__connection_new(s2s__io *io, uv_tcp_t *tcp, const s2s_session_options *options,
+                            const char *sni, const s2s__connection_ops *ops, void *owner,
+                            s2s__connection **out);
+
+void s2s__connection_accept(s2s__connection *c);
+void s2s__connection_refuse(s2s__connection *c, s2s_cond cond, const char *text);
+void s2s__connection_verdict(s2s__connection *c, const s2s_verdict *verdict);
+/* S2S_E_STATE: not established. S2S_E_LIMIT: no room now; _progress will come. */
+s2s_err s2s__connection_send(s2s__connection *c, const s2s_stanza *stanza);
+/* The close handshake; `cond` S2S_COND_NONE for a plain close. */
+void s2s__connection_close(s2s__connection *c, s2s_cond cond, const char *text);
+/* Stops or goes on reading from the peer. */
+void s2s__connection_pause(s2s__connection *c, bool pause);
+
+size_t s2s__connection_pending(const s2s__connection *c); /* bytes not yet taken by the kernel */
+bool s2s__connection_is_open(const s2s__connection *c);
+const char *s2s__connection_state(const s2s__connection *c);
+const char *s2s__connection_address(const s2s__connection *c);
+/* NULL before TLS. */
+const s2s__pump *s2s__connection_pump(const s2s__connection *c);
+
+#endif

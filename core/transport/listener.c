@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* listener.c: accepts TCP connections. */
+#include "transport/listener.h"
+
+#include <stdio.h>
+
+#include "protocol/buf.h"
+#include "protocol/log.h"
+#include "transport/address.h"
+#include "transport/dialer.h"
+
+enum { BACKLOG = 512 };
+
+struct s2s__listener {
+    const s2s_env *env;
+    uv_tcp_t tcp;
+    s2s__accepted_cb accepted;
+    void (*closed)(void *arg);
+    void *arg;
+};
+
+static void on_connection(uv_stream_t *server, int status)
+{
+    s2s__listener *l = server->data;
+    uv_tcp_t *tcp = status < 0 ? NULL : s2s__tcp_new(l->env, server->loop);
+    if (tcp && (status = uv_accept(server, (uv_stream_t *)tcp)) == 0) {
+        l->accepted(l->arg, tcp);
+        return;
+    }
+    s2s__tcp_close(l->env, tcp);
+    s2s_field why = {"error", s2s_str_of(status < 0 ? uv_strerror(status) : "out of memory")};
+    s2s__log(l->env, S2S_LOG_WARN, "could not accept a connection", &why, 1);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    s2s__listener *l = handle->data;
+    void (*closed)(void *) = l->closed;
+    void *arg = l->arg;
+    s2s__free(l->env, l);
+    if (closed)
+        closed(arg);
+}
+
+static int bind_and_listen(s2s__listener *l, const struct sockaddr *address)
+{
+    int status = uv_tcp_bind(&l->tcp, address, 0);
+    if (status == 0)
+        status = uv_listen((uv_stream_t *)&l->tcp, BACKLOG, on_connection);
+    return status;
+}
+
+s2s_err s2s__listener_new(const s2s_env *env, uv_loop_t *loop, const char *address, s2s__accepted_cb accepted,
+                          void *arg, s2s__listener **out, char bound[S2S_ADDRESS_MAX],
+                          char why[S2S_TEXT_MAX])
+{
+    struct sockaddr_storage at;
+    if (s2s__address_parse(s2s_str_of(address), &at) != S2S_OK) {
+        if (why)
+            (void)snprintf(why, S2S_TEXT_MAX, "%s is not an address with a port", address);
+        return S2S_E_SYNTAX;
+    }
+    s2s__listener *l = s2s__alloc(env, sizeof *l);
+    if (!l || uv_tcp_init(loop, &l->tcp) < 0) {
+        s2s__free(env, l);
+        return S2S_E_NOMEM;
+    }
+    l->env = env;
+    l->accepted = accepted;
+    l->arg = arg;
+    l->tcp.data = l;
+    int status = bind_and_listen(l, (const struct sockaddr *)&at);
+    if (status < 0) {
+        if (why)
+            (void)snprintf(why, S2S_TEXT_MAX, "cannot listen on %s: %s", address, uv_strerror(status));
+        s2s__listener_close(l, NULL);
+        return S2S_E_IO;
+    }
+    int len = sizeof at;
+    if (bound && uv_tcp_getsockname(&l->tcp, (struct sockaddr *)&at, &len) == 0)
+        s2s__address_print((const struct sockaddr *)&at, bound);
+    *out = l;
+    return S2S_OK;
+}
+
+void s2s__listener_close(s2s__listener *l, void (*closed)(void *arg))
+{
+    l->closed = closed;
+    uv_close((uv_handle_t *)&l->tcp, on_closed);
+}

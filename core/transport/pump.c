@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: MIT */
+/* pump.c: one GnuTLS session between two byte buffers. */
+#include "transport/pump.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "protocol/buf.h"
+#include "transport/credentials_gnutls.h"
+
+enum { RECORD_MAX = 16384 };
+
+/* What is expected next; errors and the two directions' ends are kept apart from it. */
+enum state { HANDSHAKING, RUNNING, BROKEN };
+
+struct s2s__pump {
+    const s2s_env *env;
+    gnutls_session_t session;
+    s2s__identity *identity;
+    s2s__buf in, out;
+    enum state state;
+    bool eof;         /* TCP has ended: `in` will not grow */
+    bool peer_closed; /* close_notify came */
+    bool closed;      /* ours was sent */
+    int alert;
+    const char *version, *cipher;
+    char error[S2S_TEXT_MAX];
+};
+
+/* --- what GnuTLS reads and writes through --- */
+
+static ssize_t pull(gnutls_transport_ptr_t user, void *out, size_t room)
+{
+    s2s__pump *p = user;
+    size_t len = p->in.len < room ? p->in.len : room;
+    if (len == 0 && !p->eof) {
+        gnutls_transport_set_errno(p->session, EAGAIN);
+        return -1;
+    }
+    if (len > 0) {
+        memcpy(out, s2s__buf_bytes(&p->in), len);
+        s2s__buf_drop(&p->in, len);
+    }
+    return (ssize_t)len;
+}
+
+/* GnuTLS asks for it in some paths although no timeout is set: 1 = pull() would not wait. */
+static int pull_timeout(gnutls_transport_ptr_t user, unsigned ms)
+{
+    const s2s__pump *p = user;
+    (void)ms;
+    return p->in.len > 0 || p->eof;
+}
+
+static ssize_t push(gnutls_transport_ptr_t user, const void *data, size_t len)
+{
+    s2s__pump *p = user;
+    s2s_err err = s2s__buf_append(&p->out, data, len);
+    if (err == S2S_OK)
+        return (ssize_t)len;
+    gnutls_transport_set_errno(p->session, err == S2S_E_LIMIT ? ENOBUFS : ENOMEM);
+    return -1;
+}
+
+/* --- making and freeing --- */
+
+static size_t output_max(const s2s_limits *limits)
+{
+    return 2 * ((size_t)limits->output_bytes + limits->queue_bytes + limits->stanza_bytes);
+}
+
+static int set_up(s2s__pump *p, s2s_role role, const s2s__credentials *credentials, const char *sni)
+{
+    bool client = role == S2S_INITIATOR;
+    unsigned flags = GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_NO_TICKETS |
+                     (client ? GNUTLS_CLIENT | GNUTLS_FORCE_CLIENT_CERT : GNUTLS_SERVER);
+    int r = gnutls_init(&p->session, flags);
+    if (r >= 0)
+        r = s2s__credentials_apply(credentials, p->identity, p->session);
+    if (r >= 0 && client && sni)
+        r = gnutls_server_name_set(p->session, GNUTLS_NAME_DNS, sni, strlen(sni));
+    if (r < 0)
+        return r;
+    if (!client) {
+        /* asked for, not demanded (TL-08); and no list of CAs, which would make some peers send nothing */
+        gnutls_certificate_server_set_request(p->session, GNUTLS_CERT_REQUEST);
+        gnutls_certificate_send_x509_rdn_sequence(p->session, 1);
+    }
+    gnutls_handshake_set_timeout(p->session, 0); /* the caller has a deadline */
+    gnutls_handshake_set_max_packet_length(p->session, p->env->limits.chain_bytes);
+    gnutls_transport_set_ptr(p->session, p);
+    gnutls_transport_set_pull_function(p->session, pull);
+    gnutls_transport_set_pull_timeout_function(p->session, pull_timeout);
+    gnutls_transport_set_push_function(p->session, push);
+    return 0;
+}
+
+s2s_err s2s__pump_new(const s2s_env *env, s2s_role role, const s2s__credentials *credentials,
+                      s2s__identity *identity, const char *sni, s2s__pump **out)
+{
+    s2s__pump *p = s2s__alloc(env, sizeof *p);
+    if (!p)
+        return S2S_E_NOMEM;
+    p->env = env;
+    p->alert = -1;
+    p->version = p->cipher = "";
+    p->identity = s2s__identity_ref(identity);
+    s2s__buf_init(&p->in, env, S2S__PUMP_INPUT_MAX);
+    s2s__buf_init(&p->out, env, output_max(&env->limits));
+    int r = set_up(p, role, credentials, sni);
+    if (r < 0) {
+        s2s__pump_free(p);
+        if (r == GNUTLS_E_MEMORY_ERROR)
+            return S2S_E_NOMEM;
+        return r == GNUTLS_E_INVALID_REQUEST || r == GNUTLS_E_IDNA_ERROR ? S2S_E_INVAL : S2S_E_TLS;
+    }
+    *out = p;
+    return S2S_OK;
+}
+
+void s2s__pump_free(s2s__pump *p)
+{
+    if (!p)
+        return;
+    if (p->session)
+        gnutls_deinit(p->session);
+    s2s__identity_unref(p->identity);
+    s2s__buf_free(&p->in);
+    s2s__buf_free(&p->out);
+    s2s__free(p->env, p);
+}
+
+/* --- failures --- */
+
+/* GnuTLS knows names for most alerts only. */
+static void note_alert(s2s__pump *p)
+{
+    p->alert = (int)gnutls_alert_get(p->session);
+    const char *name = gnutls_alert_get_name((gnutls_alert_description_t)p->alert);
+    (void)snprintf(p->error, sizeof p->error, "the peer sent TLS alert %d%s%s%s", p->alert,
+                   name ? " (" : "", name ? name : "", name ? ")" : "");
+}
+
+/* The first failure stays; the peer is told if it was the one at fault. */
+static s2s_err fail(s2s__pump *p, int r)
+{
+    const char *when = p->state == HANDSHAKING ? " during the TLS handshake" : "";
+    bool tell = true;
+    if (r == GNUTLS_E_FATAL_ALERT_RECEIVED) {
+        note_alert(p);
+        tell = false;
+    } else if (r == GNUTLS_E_PREMATURE_TERMINATION) {
+        (void)snprintf(p->error, sizeof p->error, "cut off without close_notify%s", when);
+        tell = false;
+    } else if (r == GNUTLS_E_REHANDSHAKE) { /* TL-11: not supported, at once */
+        (void)snprintf(p->error, sizeof p->error, "the peer asked for TLS renegotiation");
+    } else if (r == GNUTLS_E_PUSH_ERROR) {
+        (void)snprintf(p->error, sizeof p->error, "too much waits to be sent");
+        tell = false;
+    } else {
+        (void)snprintf(p->error, sizeof p->error, "TLS failure%s: %s", when, gnutls_strerror(r));
+    }
+    p->state = BROKEN;
+    if (tell)
+        (void)gnutls_alert_send_appropriate(p->session, r); /* best effort: it is over anyway */
+    s2s__buf_free(&p->in);
+    return S2S_E_TLS;
+}
+
+/* True if GnuTLS stopped although what it was given is not used up: after a KeyUpdate, a session ticket
+ * or a warning alert. `before` is what there was, so that this comes to an end. */
+static bool go_on(const s2s__pump *p, int r, size_t before)
+{
+    return !gnutls_error_is_fatal(r) && r != GNUTLS_E_REHANDSHAKE && p->in.len > 0 &&
+           p->in.len < before;
+}
+
+static s2s_err out_of_input(s2s__pump *p, int r)
+{
+    if (gnutls_error_is_fatal(r) || r == GNUTLS_E_REHANDSHAKE)
+        return fail(p, r);
+    if (p->eof)
+        return fail(p, GNUTLS_E_PREMATURE_TERMINATION);
+    if (p->in.len == 0)
+        s2s__buf_free(&p->in); /* an idle stream keeps no buffer */
+    return S2S_E_AGAIN;
+}
+
+/* --- bytes in --- */
+
+s2s_err s2s__pump_feed(s2s__pump *p, s2s_bytes cipher)
+{
+    if (p->state == BROKEN || p->peer_closed)
+        return S2S_OK; /* nobody will read it */
+    s2s_err err = s2s__buf_append(&p->in, cipher.ptr, cipher.len);
+    p->in.failed = S2S_OK; /* a refused feed leaves the rest readable */
+    return err;
+}
+
+void s2s__pump_eof(s2s__pump *p)
+{
+    p->eof = true;
+}
+
+static const char *named(const char *name)
+{
+    return name ? name : "";
+}
+
+s2s_err s2s__pump_handshake(s2s__pump *p)
+{
+    size_t before;
+    int r;
+    if (p->state == BROKEN)
+        return S2S_E_TLS;
+    if (p->state == RUNNING)
+        return S2S_OK;
+    do {
+        before = p->in.len;
+        r = gnutls_handshake(p->session);
+    } while (r < 0 && go_on(p, r, before));
+    if (r < 0)
+        return out_of_input(p, r);
+    p->version = named(gnutls_protocol_get_name(gnutls_protocol_get_version(p->session)));
+    p->cipher = named(gnutls_cipher_get_name(gnutls_cipher_get(p->session)));
+    p->state = RUNNING;
+    return S2S_OK;
+}
+
+s2s_err s2s__pump_read(s2s__pump *p, uint8_t *out, size_t room, size_t *got)
+{
+    size_t before;
+    ssize_t r;
+    if (p->state == BROKEN)
+        return S2S_E_TLS;
+    if (p->state == HANDSHAKING)
+        return S2S_E_STATE;
+    if (p->peer_closed)
+        return S2S_E_CLOSED;
+    do {
+        before = p->in.len;
+        r = gnutls_record_recv(p->session, out, room);
+    } while (r < 0 && go_on(p, (int)r, before));
+    if (r < 0)
+        return out_of_input(p, (int)r);
+    if (r == 0) {
+        p->peer_closed = true;
+        s2s__buf_free(&p->in);
+        return S2S_E_CLOSED;
+    }
+    *got = (size_t)r;
+    return S2S_OK;
+}
+
+/* --- bytes out --- */
+
+s2s_err s2s__pump_write(s2s__pump *p, s2s_bytes plain)
+{
+    if (p->state == BROKEN)
+        return S2S_E_TLS;
+    if (p->state == HANDSHAKING || p->closed)
+        return S2S_E_STATE;
+    while (plain.len > 0) {
+        size_t len = plain.len < RECORD_MAX ? plain.len : RECORD_MAX;
+        ssize_t r = gnutls_record_send(p->session, plain.ptr, len);
+        if (r <= 0) /* push() never asks to try again */
+            return fail(p, r < 0 ? (int)r : GNUTLS_E_INTERNAL_ERROR);
+        plain = (s2s_bytes){plain.ptr + r, plain.len - (size_t)r};
+    }
+    return S2S_OK;
+}
+
+size_t s2s__pump_output(const s2s__pump *p, const uint8_t **out)
+{
+    *out = s2s__buf_bytes(&p->out);
+    return p->out.len;
+}
+
+void s2s__pump_sent(s2s__pump *p, size_t len)
+{
+    s2s__buf_drop(&p->out, len);
+    if (p->out.len == 0)
+        s2s__buf_free(&p->out); /* an idle stream keeps no buffer */
+}
+
+void s2s__pump_bye(s2s__pump *p)
+{
+    if (p->state != RUNNING || p->closed)
+        return;
+    p->closed = true;
+    int r = gnutls_bye(p->session, GNUTLS_SHUT_WR);
+    if (r < 0 && gnutls_error_is_fatal(r))
+        (void)fail(p, r);
+}
+
+/* --- facts --- */
+
+size_t s2s__pump_peer_chain(const s2s__pump *p, s2s_bytes *out, size_t room)
+{
+    unsigned count = 0;
+    const gnutls_datum_t *chain = gnutls_certificate_get_peers(p->session, &count);
+    if (!chain)
+        return 0;
+    for (size_t i = 0; i < count && i < room; i++)
+        out[i] = (s2s_bytes){chain[i].data, chain[i].size};
+    return count;
+}
+
+bool s2s__pump_sent_certificate(const s2s__pump *p)
+{
+    return gnutls_certificate_get_ours(p->session) != NULL;
+}
+
+const char *s2s__pump_version(const s2s__pump *p)
+{
+    return p->version;
+}
+
+const char *s2s__pump_cipher(const s2s__pump *p)
+{
+    return p->cipher;
+}
+
+const char *s2s__pump_error(const s2s__pump *p)
+{
+    return p->error;
+}
+
+int s2s__pump_alert(const s2s__pump *p)
+{
+    return p->alert;
+}

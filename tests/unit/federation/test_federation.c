@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: MIT */
+/* test_federation.c: two nodes and what can go wrong between them. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "two_nodes.h"
+
+/* Criterion runs each test in a process of its own; the nodes are too large for a stack. */
+static net n;
+
+static bool has(const char *text, const char *part)
+{
+    return strstr(text, part) != NULL;
+}
+
+static void begin(void)
+{
+    net_begin(&n);
+    net_begin_nodes(&n);
+}
+
+/* -- there and back ------------------------------------------------------------------------------------ */
+
+typedef struct seen {
+    size_t count;
+    s2s_stream_info info;
+    char state[32], tls[16];
+} seen;
+
+static void look(void *arg, const s2s_stream_info *info)
+{
+    seen *s = arg;
+    s->count++;
+    s->info = *info;
+    (void)snprintf(s->state, sizeof s->state, "%s", info->state);
+    (void)snprintf(s->tls, sizeof s->tls, "%s", info->tls_version);
+    cr_expect(s2s_str_eq(info->remote, S2S_STR("b.example")) || s2s_str_eq(info->remote, S2S_STR("a.example")));
+}
+
+Test(federation, message_there_and_reply_back)
+{
+    begin();
+    cr_assert_eq(node_send(&n.a, "b.example", "one"), S2S_OK);
+    net_until(&n, &n.b.count, 1);
+    cr_expect_str_eq(node_last(&n.b), "message  one x@a.example <body>one</body>");
+    cr_assert_eq(node_send(&n.b, "a.example", "two"), S2S_OK);
+    net_until(&n, &n.a.count, 1);
+    cr_expect_str_eq(node_last(&n.a), "message  two x@b.example <body>two</body>");
+
+    seen s = {0};
+    s2s_federation_streams(n.a.f, look, &s);
+    cr_expect_eq(s.count, 2u, "one stream each way");
+    cr_expect_str_eq(s.state, "established");
+    cr_expect_str_eq(s.tls, "TLS1.3");
+    cr_expect_str_eq(s.info.mechanism, "external");
+    cr_assert_not_null(s.info.verdict);
+    cr_expect(s.info.verdict->trusted);
+    cr_expect_eq(n.a.judged, 2u);
+    cr_expect_eq(n.a.judged_chain, 2u, "leaf and issuer were shown");
+    cr_expect_eq(n.a.established, 2u);
+    net_end(&n);
+}
+
+Test(federation, order_is_kept_while_the_stream_is_made_and_after)
+{
+    enum { EACH = 3000 };
+    char id[16];
+    begin();
+    for (int i = 0; i < EACH; i++) {
+        (void)snprintf(id, sizeof id, "%d", i);
+        s2s_err err = node_send(&n.a, "b.example", id);
+        cr_assert(err == S2S_OK || err == S2S_E_AGAIN);
+        cr_assert_eq(node_send(&n.b, "a.example", id) == S2S_OK, err == S2S_OK);
+        if (i == EACH / 2)
+            net_until(&n, &n.b.count, 1);
+    }
+    net_until(&n, &n.a.count, EACH);
+    net_until(&n, &n.b.count, EACH);
+    for (int i = 0; i < EACH; i++) {
+        char want[64];
+        (void)snprintf(want, sizeof want, "message  %d x@a.example <body>%d</body>", i, i);
+        cr_assert_str_eq(n.b.received[i], want, "SZ-04");
+    }
+    cr_expect_eq(n.a.count, (size_t)EACH);
+    net_end(&n);
+}
+
+Test(federation, senders_are_asked_to_pause_and_to_go_on)
+{
+    char id[16];
+    size_t sent = 0;
+    net_begin(&n);
+    n.a.t.env.limits.queue_stanzas = 64;
+    net_begin_nodes(&n);
+    while (sent < 63 && node_send(&n.a, "b.example", "x") == S2S_OK)
+        sent++;
+    cr_expect_eq(sent, 31u, "half of the queue, then S2S_E_AGAIN: %zu", sent);
+    net_until(&n, &n.a.drained, 1);
+    net_until(&n, &n.b.count, sent + 1);
+    for (int i = 0; i < 64; i++) {
+        (void)snprintf(id, sizeof id, "%d", i);
+        cr_expect_eq(node_send(&n.a, "b.example", id), S2S_OK);
+    }
+    net_until(&n, &n.b.count, sent + 1 + 64);
+    net_end(&n);
+}
+
+Test(federation, a_receiver_that_says_stop_is_not_flooded_and_loses_nothing)
+{
+    enum { MANY = 2000 };
+    begin();
+    n.b.hold = true;
+    for (int i = 0; i < MANY; i++)
+        (void)node_send(&n.a, "b.example", "x");
+    net_until(&n, &n.b.count, 1);
+    size_t before = n.b.count; /* what had been decrypted by then */
+    while (n.b.count < MANY) {
+        s2s_federation_resume(n.b.f);
+        net_until(&n, &n.b.count, before + 1);
+        before = n.b.count;
+    }
+    cr_expect_eq(n.b.count, (size_t)MANY);
+    cr_expect_eq(n.a.count, 0u, "nothing bounced");
+    n.b.hold = false;
+    s2s_federation_resume(n.b.f);
+    net_end(&n);
+}
+
+/* -- certificates -------------------------------------------------------------------------------------- */
+
+Test(federation, a_refused_receiver_bounces_and_is_remembered)
+{
+    begin();
+    n.a.refuses = true;
+    cr_assert_eq(node_send(&n.a, "b.example", "m1"), S2S_OK);
+    net_until(&n, &n.a.count, 1);
+    cr_expect(has(node_last(&n.a), "message error m1 y@b.example"), "%s", node_last(&n.a));
+    cr_expect(has(node_last(&n.a), "remote-server-timeout"), "SZ-09");
+    cr_expect(has(node_last(&n.a), "told by the test"));
+    cr_expect_eq(n.a.judged_role, S2S_ACCEPTOR);
+    cr_expect_eq(n.b.count, 0u);
+
+    size_t judged = n.a.judged;
+    n.a.refuses = false;
+    cr_assert_eq(node_send(&n.a, "b.example", "m2"), S2S_OK);
+    cr_expect_eq(n.a.count, 2u, "bounced at once, retry_ms has not passed");
+    cr_expect_eq(n.a.judged, judged);
+
+    cr_assert_eq(node_send(&n.b, "a.example", "hello"), S2S_OK); /* the peer contacts us: try again */
+    net_until(&n, &n.a.count, 3);
+    cr_assert_eq(node_send(&n.a, "b.example", "m3"), S2S_OK);
+    net_until(&n, &n.b.count, 1);
+    cr_expect(has(node_last(&n.b), "m3"));
+    net_end(&n);
+}
+
+Test(federation, a_refused_initiator_gets_no_external_and_learns_why)
+{
+    begin();
+    n.b.refuses = true;
+    cr_assert_eq(node_send(&n.a, "b.example", "m1"), S2S_OK);
+    net_until(&n, &n.a.count, 1);
+    cr_expect(has(node_last(&n.a), "remote-server-timeout"));
+    cr_expect_eq(n.b.judged_role, S2S_INITIATOR);
+    cr_expect_eq(n.b.established, 0u);
+    cr_expect_str_eq(n.a.explained, "-1 told by the test", "the policy explains the peer's words");
+    cr_expect_eq(n.a.last_end.origin, S2S_ORIGIN_PEER);
+    cr_expect_eq(n.a.last_end.cond, S2S_COND_POLICY_VIOLATION);
+    net_end(&n);
+}
+
+Test(federation, a_verdict_may_come_later)
+{
+    s2s_verdict verdict;
+    begin();
+    n.b.pends = true;
+    cr_assert_eq(node_send(&n.a, "b.example", "m1"), S2S_OK);
+    net_until(&n, &n.b.judged, 1);
+    cr_expect_eq(n.b.established, 0u);
+    s2s_verdict_init(&verdict);
+    verdict.trusted = true;
+    cr_expect_eq(s2s_federation_answer(n.b.f, n.b.asked + 1, &verdict), S2S_E_NOTFOUND);
+    cr_expect_eq(s2s_federation_answer(n.b.f, n.b.asked, &verdict), S2S_OK);
+    net_until(&n, &n.b.count, 1);
+    cr_expect_eq(s2s_federation_answer(n.b.f, n.b.asked, &verdict), S2S_E_NOTFOUND, "only once");
+    net_end(&n);
+}
+
+Test(federation, a_verdict_that_never_comes_is_a_refusal)
+{
+    net_begin(&n);
+    n.b.t.env.limits.negotiation_ms = 1000;
+    net_begin_nodes(&n);
+    n.b.pends = true;
+    cr_assert_eq(node_send(&n.a, "b.example", "m1"), S2S_OK);
+    net_until(&n, &n.a.count, 1);
+    cr_expect(has(node_last(&n.a), "remote-server-timeout"));
+    cr_expect_eq(n.b.established, 0u);
+    net_end(&n);
+}
+
+/* -- no connection ------------------------------------------------------------------------------------- */
+
+Test(federation, a_domain_without_a_server_is_not_found)
+{
+    begin();
+    cr_assert_eq(node_send(&n.a, "nowhere.example", "m1"), S2S_OK);
+    net_until(&n, &n.a.count, 1);
+    cr_expect(has(node_last(&n.a), "remote-server-not-found"), "SZ-09: %s", node_last(&n.a));
+    net_end(&n);
+}
+
+Test(federation, a_closed_port_is_a_timeout_without_names_in_the_text)
+{
+    begin();
+    char why[S2S_TEXT_MAX] = "";
+    cr_assert_eq(s2s_federation_route(n.a.f, "*.closed.example", "127.0.0.1:1", why), S2S_OK, "%s", why);
+    cr_assert_eq(node_send(&n.a, "deep.er.closed.example", "m1"), S2S_OK);
+    net_until(&n, &n.a.count, 1);
+    cr_expect(has(node_last(&n.a), "remote-server-timeout"), "SZ-09: %s", node_last(&n.a));
+    cr_expect(!has(strstr(node_last(&n.a), "<text"), "127.0.0.1"), "SZ-11");
+    cr_expect(!has(strstr(node_last(&n.a), "<text"), "closed.example"), "SZ-11");
+    cr_expect(has(n.a.last_end.text, "127.0.0.1:1"), "the operator sees the address");
+    net_end(&n);
+}
+
+static void on_silent(uv_stream_t *server, int status)
+{
+    (void)server; /* the kernel takes the connection, nobody ever answers */
+    (void)status;
+}
+
+Test(federation, a_silent_server_costs_no_more_than_the_deadline)
+{
+    uv_tcp_t silent;
+    struct sockaddr_in at;
+    char why[S2S_TEXT_MAX] = "", address[32];
+    int len = sizeof at;
+    net_begin(&n);
+    n.a.t.env.limits.negotiation_ms = 1000;
+    n.a.t.env.limits.close_ms = 100;
+    net_begin_nodes(&n);
+    uv_tcp_init(&n.loop, &silent);
+    uv_ip4_addr("127.0.0.1", 0, &at);
+    uv_tcp_bind(&silent, (const struct sockaddr *)&at, 0);
+    cr_assert_eq(uv_listen((uv_stream_t *)&silent, 8, on_silent), 0);
+    uv_tcp_getsockname(&silent, (struct sockaddr *)&at, &len);
+    (void)snprintf(address, sizeof address, "127.0.0.1:%d", ntohs(at.sin_port));
+    cr_assert_eq(s2s_federation_route(n.a.f, "*", address, why), S2S_OK, "%s", why);
+    cr_assert_eq(node_send(&n.a, "silent.example", "m1"), S2S_OK);
+    net_until(&n, &n.a.count, 1);
+    cr_expect(has(node_last(&n.a), "remote-server-timeout"));
+    uv_close((uv_handle_t *)&silent, NULL);
+    net_end(&n);
+}
+
+/* -- limits and bad addresses -------------------------------------------------------------------------- */
+
+Test(federation, a_full_queue_bounces_what_comes_on_top)
+{
+    net_begin(&n);
+    n.a.t.env.limits.queue_stanzas = 4;
+    net_begin_nodes(&n);
+    for (int i = 0; i < 6; i++)
+        (void)node_send(&n.a, "b.example", i < 4 ? "fits" : "over");
+    cr_expect_eq(n.a.count, 2u);
+    cr_expect(has(node_last(&n.a), "message error over"));
+    cr_expect(has(node_last(&n.a), "resource-constraint"), "SZ-12");
+    net_until(&n, &n.b.count, 4);
+    net_end(&n);
+}
+
+Test(federation, too_many_remote_domains_bounce)
+{
+    net_begin(&n);
+    n.a.t.env.limits.streams_out = 1;
+    net_begin_nodes(&n);
+    (void)node_send(&n.a, "b.example", "m1");
+    (void)node_send(&n.a, "c.example", "m2");
+    cr_expect_eq(n.a.count, 1u);
+    cr_expect(has(node_last(&n.a), "message error m2"));
+    net_until(&n, &n.b.count, 1);
+    net_end(&n);
+}
+
+Test(federation, too_many_connections_are_turned_away)
+{
+    net_begin(&n);
+    n.b.t.env.limits.connections = 1;
+    net_begin_nodes(&n);
+    net_add_domain(&n, &n.a, "a2.example");
+    (void)node_send(&n.a, "b.example", "m1");
+    net_until(&n, &n.b.count, 1);
+    n.a.domain = "a2.example"; /* another pair, so another connection */
+    (void)node_send(&n.a, "b.example", "m2");
+    net_until(&n, &n.a.count, 1);
+    cr_expect(has(node_last(&n.a), "message error m2"));
+    cr_expect(has(node_last(&n.a), "remote-server-timeout"));
+    net_end(&n);
+}
+
+Test(federation, addresses_that_are_not_ours_to_send_are_not_taken)
+{
+    static const struct {
+        const char *from, *to;
+    } ROWS[] = {
+        {"x@a.example", "y@a.example"}, /* local */
+        {"x@c.example", "y@b.example"}, /* not served here */
+        {"x@a.example", "y@"},
+        {"@a.example", "y@b.example"},
+    };
+    begin();
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        s2s_stanza st = {.kind = S2S_MESSAGE,
+                         .from = s2s_str_of(ROWS[i].from),
+                         .to = s2s_str_of(ROWS[i].to),
+                         .attrs = S2S_STR(""),
+                         .inner = S2S_STR("")};
+        cr_expect_eq(s2s_federation_send(n.a.f, &st), S2S_E_INVAL, "%s -> %s", ROWS[i].from, ROWS[i].to);
+    }
+    net_end(&n);
+}
+
+Test(federation, a_domain_that_the_peer_does_not_serve_bounces)
+{
+    char why[S2S_TEXT_MAX] = "";
+    begin();
+    cr_assert_eq(s2s_federation_route(n.a.f, "other.example", n.b.address, why), S2S_OK);
+    (void)node_send(&n.a, "other.example", "m1");
+    net_until(&n, &n.a.count, 1);
+    cr_expect(has(node_last(&n.a), "remote-server-timeout"));
+    cr_expect_eq(n.a.last_end.cond, S2S_COND_HOST_UNKNOWN);
+    net_end(&n);
+}
+
+Test(federation, a_peer_that_claims_one_of_our_domains_is_refused)
+{
+    begin();
+    net_add_domain(&n, &n.b, "a.example");
+    (void)node_send(&n.a, "b.example", "m1");
+    net_until(&n, &n.a.count, 1);
+    cr_expect_eq(n.a.last_end.cond, S2S_COND_INVALID_FROM);
+    cr_expect_eq(n.b.count, 0u);
+    net_end(&n);
+}
+
+/* -- the end ------------------------------------------------------------------------------------------- */
+
+Test(federation, stop_delivers_what_an_open_stream_holds_and_bounces_the_rest)
+{
+    enum { MANY = 2000 };
+    char why[S2S_TEXT_MAX] = "";
+    begin();
+    cr_assert_eq(s2s_federation_route(n.a.f, "closed.example", "127.0.0.1:1", why), S2S_OK);
+    (void)node_send(&n.a, "b.example", "first");
+    net_until(&n, &n.b.count, 1);
+    for (int i = 0; i < MANY; i++)
+        (void)node_send(&n.a, "b.example", "x");
+    (void)node_send(&n.a, "closed.example", "never");
+    s2s_federation_stop(n.a.f);
+    net_until_true(&n, &n.a.stopped);
+    net_until(&n, &n.b.count, MANY + 1);
+    cr_expect_eq(n.a.count, 1u);
+    cr_expect(has(node_last(&n.a), "message error never"));
+    net_until(&n, &n.b.ended, 1);
+    cr_expect_eq(n.b.last_end.origin, S2S_ORIGIN_PEER);
+    cr_expect_eq(n.b.last_end.cond, S2S_COND_NONE, "closed in XML, no error");
+    net_end(&n);
+}
+
+Test(federation, stop_before_anything_happened)
+{
+    begin();
+    net_end(&n);
+}
+
+Test(federation, a_stream_that_the_peer_closed_is_made_again)
+{
+    begin();
+    (void)node_send(&n.a, "b.example", "m1");
+    net_until(&n, &n.b.count, 1);
+    s2s_federation_stop(n.b.f);
+    net_until_true(&n, &n.b.stopped);
+    net_until(&n, &n.a.ended, 1);
+    (void)node_send(&n.a, "b.example", "m2");
+    net_until(&n, &n.a.count, 1);
+    cr_expect(has(node_last(&n.a), "message error m2"), "nobody listens any more");
+    net_end(&n);
+}
+
+/* -- options and domains ------------------------------------------------------------------------------- */
+
+Test(federation, bad_domains_and_addresses_are_named)
+{
+    char why[S2S_TEXT_MAX] = "", cert[CERTS_PATH], key[CERTS_PATH];
+    begin();
+    certs_make(&n.certs, "c", &(certs_spec){.dns = "c.example"});
+    certs_path(&n.certs, "c.pem", cert);
+    certs_path(&n.certs, "c.key", key);
+    cr_expect_eq(s2s_federation_add_domain(n.a.f, S2S_STR("d.example"), cert, key, why), S2S_E_INVAL);
+    cr_expect(has(why, cert) && has(why, "d.example"), "%s", why);
+    cr_expect_eq(s2s_federation_add_domain(n.a.f, S2S_STR("a.example"), cert, key, why), S2S_E_EXISTS);
+    cr_expect(has(why, "a.example"), "%s", why);
+    cr_expect_eq(s2s_federation_add_domain(n.a.f, S2S_STR("c.example"), "/nonexistent.pem", key, why), S2S_E_INVAL);
+    cr_expect(has(why, "/nonexistent.pem"), "%s", why);
+    cr_expect_eq(s2s_federation_add_domain(n.a.f, S2S_STR("not a domain"), cert, key, why), S2S_E_INVAL);
+    cr_expect_neq(s2s_federation_listen(n.a.f, n.b.address, NULL, why), S2S_OK);
+    cr_expect(has(why, n.b.address), "%s", why);
+    cr_expect_neq(s2s_federation_listen(n.a.f, "localhost:5269", NULL, why), S2S_OK);
+    cr_expect_neq(s2s_federation_route(n.a.f, "*.*.example", "127.0.0.1:1", why), S2S_OK);
+    cr_expect_neq(s2s_federation_route(n.a.f, "x.example", "127.0.0.1", why), S2S_OK);
+    cr_expect(s2s_federation_serves(n.a.f, S2S_STR("A.Example.")));
+    cr_expect(!s2s_federation_serves(n.a.f, S2S_STR("b.example")));
+    net_end(&n);
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/* two_nodes.c: the nodes, their policy and their ends. */
+#include "two_nodes.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { GUARD_MS = 30000 };
+
+/* -- the policy ---------------------------------------------------------------------------------------- */
+
+static s2s_err judge(void *self, const s2s_peer *peer, s2s_ticket ticket, s2s_verdict *out)
+{
+    node *n = self;
+    n->judged++;
+    n->judged_role = peer->role;
+    n->judged_chain = peer->chain_len;
+    n->asked = ticket;
+    out->trusted = !n->refuses;
+    out->chain = S2S_CHAIN_VALID;
+    (void)snprintf(out->reason, sizeof out->reason, "the test says so");
+    (void)snprintf(out->tell, sizeof out->tell, "told by the test");
+    return n->pends ? S2S_E_PENDING : S2S_OK;
+}
+
+static bool explain(void *self, s2s_str text, int alert, char out[S2S_TEXT_MAX])
+{
+    node *n = self;
+    (void)snprintf(n->explained, sizeof n->explained, "%d %.*s", alert, S2S_FMT(text));
+    (void)snprintf(out, S2S_TEXT_MAX, "explained by the test");
+    return true;
+}
+
+static const s2s_policy_ops POLICY = {S2S_POLICY_ABI, judge, explain};
+
+/* -- the owner ----------------------------------------------------------------------------------------- */
+
+static bool deliver(void *user, const s2s_stanza *st)
+{
+    node *n = user;
+    char line[8192];
+    (void)snprintf(line, sizeof line, "%s %.*s %.*s %.*s %.*s", s2s_kind_name(st->kind), S2S_FMT(st->type),
+                   S2S_FMT(st->id), S2S_FMT(st->from), S2S_FMT(st->inner));
+    cr_assert_lt(n->count, (size_t)NODE_KEPT);
+    n->received[n->count++] = strdup(line);
+    return !n->hold;
+}
+
+static void drained(void *user)
+{
+    ((node *)user)->drained++;
+}
+
+static void on_stream(void *user, const s2s_stream_info *info, const s2s_close *end)
+{
+    node *n = user;
+    (void)info;
+    if (!end) {
+        n->established++;
+        return;
+    }
+    n->ended++;
+    n->last_end = *end;
+}
+
+static void stopped(void *user)
+{
+    node *n = user;
+    n->stopped = true;
+    s2s_federation_free(n->f);
+    n->f = NULL;
+}
+
+static const s2s_federation_ops OPS = {S2S_FEDERATION_ABI, deliver, drained, on_stream, stopped};
+
+/* -- the network --------------------------------------------------------------------------------------- */
+
+static void on_guard(uv_timer_t *timer)
+{
+    (void)timer;
+    cr_assert_fail("waited too long");
+}
+
+void net_add_domain(net *n, node *to, const char *domain)
+{
+    char cert[CERTS_PATH], key[CERTS_PATH], why[S2S_TEXT_MAX] = "", file[64];
+    certs_make(&n->certs, domain, &(certs_spec){.dns = domain});
+    (void)snprintf(file, sizeof file, "%s.pem", domain);
+    certs_path(&n->certs, file, cert);
+    (void)snprintf(file, sizeof file, "%s.key", domain);
+    certs_path(&n->certs, file, key);
+    s2s_err err = s2s_federation_add_domain(to->f, s2s_str_of(domain), cert, key, why);
+    cr_assert_eq(err, S2S_OK, "%s", why);
+}
+
+static void begin_node(net *n, node *x, const char *domain)
+{
+    char why[S2S_TEXT_MAX] = "";
+    const char *servers[] = {n->dns.address};
+    s2s_policy policy = {&POLICY, x};
+    s2s_federation_options o;
+    x->domain = domain;
+    s2s_federation_options_init(&o);
+    o.loop = &n->loop;
+    o.env = &x->t.env;
+    o.policy = &policy;
+    o.ops = &OPS;
+    o.user = x;
+    o.dns_servers = servers;
+    o.dns_servers_len = 1;
+    cr_assert_eq(s2s_federation_new(&o, &x->f, why), S2S_OK, "%s", why);
+    net_add_domain(n, x, domain);
+    cr_assert_eq(s2s_federation_listen(x->f, "127.0.0.1:0", x->address, why), S2S_OK, "%s", why);
+}
+
+void net_begin(net *n)
+{
+    static const dns_row ROWS[] = {{.name = "nowhere.example", .type = DNS_ANY, .rcode = DNS_NXDOMAIN}};
+    memset(n, 0, sizeof *n);
+    uv_loop_init(&n->loop);
+    uv_timer_init(&n->loop, &n->guard);
+    certs_begin(&n->certs);
+    dns_begin(&n->dns, &n->loop, ROWS, 1);
+    test_env_init(&n->a.t);
+    test_env_init(&n->b.t);
+}
+
+void net_begin_nodes(net *n)
+{
+    char why[S2S_TEXT_MAX] = "";
+    begin_node(n, &n->a, "a.example");
+    begin_node(n, &n->b, "b.example");
+    cr_assert_eq(s2s_federation_route(n->a.f, "b.example", n->b.address, why), S2S_OK, "%s", why);
+    cr_assert_eq(s2s_federation_route(n->b.f, "a.example", n->a.address, why), S2S_OK, "%s", why);
+}
+
+void net_until(net *n, const size_t *value, size_t want)
+{
+    uv_timer_start(&n->guard, on_guard, GUARD_MS, 0);
+    while (*value < want)
+        uv_run(&n->loop, UV_RUN_ONCE);
+    uv_timer_stop(&n->guard);
+}
+
+void net_until_true(net *n, const bool *value)
+{
+    uv_timer_start(&n->guard, on_guard, GUARD_MS, 0);
+    while (!*value)
+        uv_run(&n->loop, UV_RUN_ONCE);
+    uv_timer_stop(&n->guard);
+}
+
+static void end_node(net *n, node *x)
+{
+    if (x->f)
+        s2s_federation_stop(x->f);
+    if (!x->stopped)
+        net_until_true(n, &x->stopped);
+    for (size_t i = 0; i < x->count; i++)
+        free(x->received[i]);
+}
+
+void net_end(net *n)
+{
+    end_node(n, &n->a);
+    end_node(n, &n->b);
+    dns_end(&n->dns);
+    uv_close((uv_handle_t *)&n->guard, NULL);
+    uv_run(&n->loop, UV_RUN_DEFAULT);
+    cr_expect_eq(uv_loop_close(&n->loop), 0, "handles are left");
+    certs_end(&n->certs);
+    cr_expect_eq(n->a.t.live, 0u, "%zu blocks of a are left", n->a.t.live);
+    cr_expect_eq(n->b.t.live, 0u, "%zu blocks of b are left", n->b.t.live);
+}
+
+s2s_err node_send(node *n, const char *to, const char *id)
+{
+    char from[128], address[1100], inner[256];
+    (void)snprintf(from, sizeof from, "x@%s", n->domain);
+    (void)snprintf(address, sizeof address, "y@%s", to);
+    (void)snprintf(inner, sizeof inner, "<body>%s</body>", id);
+    s2s_stanza st = {.kind = S2S_MESSAGE,
+                     .from = s2s_str_of(from),
+                     .to = s2s_str_of(address),
+                     .id = s2s_str_of(id),
+                     .attrs = S2S_STR(""),
+                     .inner = s2s_str_of(inner)};
+    return s2s_federation_send(n->f, &st);
+}
+
+const char *node_last(const node *n)
+{
+    return n->count ? n->received[n->count - 1] : "";
+}

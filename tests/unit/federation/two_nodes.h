@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* two_nodes.h: federation objects on one loop over loopback, with a policy that does what the test says. */
+#ifndef TEST_TWO_NODES_H
+#define TEST_TWO_NODES_H
+
+#include "s2s/federation.h"
+#include "support/test_env.h"
+#include "unit/transport/certs.h"
+#include "unit/transport/dns_server.h"
+
+#define NODE_KEPT 20000
+
+typedef struct node {
+    test_env t;
+    s2s_federation *f;
+    const char *domain;
+    char address[S2S_ADDRESS_MAX];
+    /* what its policy says */
+    bool refuses, pends;
+    s2s_ticket asked;
+    size_t judged;
+    s2s_role judged_role;
+    size_t judged_chain;
+    char explained[S2S_TEXT_MAX]; /* the peer's words that were to be explained */
+    /* what came */
+    char *received[NODE_KEPT]; /* "kind type id from inner" */
+    size_t count;
+    bool hold;           /* deliver returns false */
+    size_t drained, established, ended;
+    s2s_close last_end;
+    bool stopped;
+} node;
+
+typedef struct net {
+    uv_loop_t loop;
+    uv_timer_t guard;
+    certs certs;
+    dns_server dns;
+    node a, b; /* a.example and b.example, each with a route to the other */
+} net;
+
+/* Both nodes, ready but not connected. Change their limits with `net.a.t.env.limits` before net_begin_nodes. */
+void net_begin(net *n);
+void net_begin_nodes(net *n);
+/* Stops both, waits, and checks that nothing is left. */
+void net_end(net *n);
+
+/* Runs the loop until `*value` is at least `want`; fails the test after a generous while. */
+void net_until(net *n, const size_t *value, size_t want);
+void net_until_true(net *n, const bool *value);
+
+/* Sends <message from='x@DOMAIN' to='y@TO' id='ID'><body>ID</body></message>. */
+s2s_err node_send(node *n, const char *to, const char *id);
+const char *node_last(const node *n);
+/* One more domain for `n`, with a certificate of its own. */
+void net_add_domain(net *n, node *to, const char *domain);
+
+#endif
