@@ -173,13 +173,19 @@ static void on_progress(void *owner)
 }
 
 /* What the senders of queued stanzas are told: no names, no addresses (SZ-11). */
-static const char *bounce_text(const s2s__stream *s, const s2s_close *close)
+static void bounce_text(const s2s__stream *s, const s2s_close *close, char out[S2S_TEXT_MAX])
 {
-    if (s->judged && !s->verdict.trusted)
-        return s->verdict.tell;
-    if (close->sasl_refused)
-        return "the remote server refused our certificate";
-    return "no connection to the remote server could be made";
+    const s2s_verdict *v = &s->verdict;
+    const char *what = "no connection to the remote server could be made", *why = NULL;
+    if (s->judged && !v->trusted) {
+        what = "the remote server's certificate was refused";
+        why = v->chain != S2S_CHAIN_VALID             ? s2s_chain_status_word(v->chain)
+              : v->identity != S2S_IDENTITY_MATCH ? "for another domain"
+                                                  : "purpose";
+    } else if (close->sasl_refused) {
+        what = "the remote server refused our certificate";
+    }
+    (void)snprintf(out, S2S_TEXT_MAX, "%s%s%s", what, why ? ": " : "", why ? why : "");
 }
 
 static void on_closed(void *owner, const s2s_close *close)
@@ -187,8 +193,11 @@ static void on_closed(void *owner, const s2s_close *close)
     s2s__stream *s = owner;
     s2s__report_closed(s, close);
     s->ticket = 0;
-    if (s->link)
-        s2s__link_closed(s->link, s, S2S_SE_REMOTE_SERVER_TIMEOUT, bounce_text(s, close));
+    if (!s->link)
+        return;
+    char text[S2S_TEXT_MAX];
+    bounce_text(s, close, text);
+    s2s__link_closed(s->link, s, S2S_SE_REMOTE_SERVER_TIMEOUT, text);
 }
 
 static void on_gone(void *owner)

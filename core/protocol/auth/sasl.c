@@ -71,8 +71,8 @@ void s2s__sasl_failure_text(s2s__tree *t, const s2s__node *failure, char out[S2S
         else if (s2s__str_is(n->ns, NS_SASL) && is_condition(n->name))
             condition = n->name;
     }
-    char words[S2S_TEXT_MAX];
-    (void)snprintf(words, sizeof words, "%.*s%s%.*s", S2S_FMT(condition), text.len ? ": " : "",
-                   S2S_FMT(text));
+    char said[S2S_TEXT_MAX], words[2 * S2S_TEXT_MAX]; /* cut by s2s__copy_text only: between characters */
+    s2s__copy_text(said, text);
+    (void)snprintf(words, sizeof words, "%.*s%s%s", S2S_FMT(condition), text.len ? ": " : "", said);
     s2s__copy_text(out, s2s_str_of(words));
 }

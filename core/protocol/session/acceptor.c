@@ -220,8 +220,8 @@ void s2s__acceptor_nonza(s2s_session *s, const s2s__node *n, s2s__tree *t)
     case EXPECT_STARTTLS: expect_starttls(s, n); return;
     case EXPECT_AUTH: expect_auth(s, n, t); return;
     case EXPECT_RESPONSE: expect_response(s, n, t); return;
+    case CLOSING: return; /* ST-19: our stream has ended, nothing can be answered */
     case ESTABLISHED:
-    case CLOSING:
     case EXPECT_HEADER_PLAIN:
     case WAIT_ACCEPT_PLAIN:
     case EXPECT_FEATURES_PLAIN:

@@ -199,8 +199,8 @@ void s2s__initiator_nonza(s2s_session *s, const s2s__node *n, s2s__tree *t)
     case EXPECT_FEATURES_TLS: expect_features_tls(s, n, t); return;
     case EXPECT_SASL_RESULT: expect_sasl_result(s, n, t); return;
     case EXPECT_FEATURES_AUTH: expect_features_auth(s, n); return;
+    case CLOSING: return; /* ST-19: our stream has ended, nothing can be answered */
     case ESTABLISHED:
-    case CLOSING:
         if (!is_features(n) || n->first) /* ST-11: an empty one may follow */
             unexpected(s);
         return;

@@ -233,6 +233,8 @@ s2s_err s2s_session_feed(s2s_session *s, s2s_time now, s2s_bytes in)
         return S2S_E_LIMIT;
     if (s->state == DRAINING)
         return S2S_OK; /* a stream error was sent: the rest does not count */
+    if (s->event.type != S2S_EV_NONE)
+        return S2S_E_STATE; /* what it lends would move */
     if (s->state == WAIT_TLS)
         return S2S_E_STATE; /* these are TLS records, or an attack (TL-05) */
     if (!authenticated(s)) {

@@ -24,7 +24,8 @@ struct s2s__reader {
     bool suspended, began;
 
     unsigned depth;
-    uint64_t inner_start, inner_end; /* of the element at hand */
+    uint32_t declared;         /* namespace declarations of the element about to start: attributes, too */
+    uint64_t start, inner_start, inner_end; /* of the element at hand */
     s2s__start_tag tag;
     s2s__tree *tree;           /* of a nonza, or of a stanza's inside that must be written anew */
     s2s__buf rewritten;
@@ -106,6 +107,10 @@ static void open_stream(s2s__reader *r, s2s__qname q, const char **atts)
     check(r, s2s__start_tag_root(&r->tag, atts));
     r->open_ready = true;
     r->done = event_end(r);
+    if (r->done - event_start(r) > r->limit) {
+        abort_parse(r, S2S_COND_POLICY_VIOLATION, "element too large");
+        return;
+    }
     XML_SetCharacterDataHandler(r->parser, on_text_between);
     XML_StopParser(r->parser, XML_TRUE);
 }
@@ -118,6 +123,7 @@ static void open_element(s2s__reader *r, s2s__qname q, const char *name, const c
         return;
     }
     r->building = !content || !s2s__start_tag_kind(q.local, &r->stanza.kind);
+    r->start = event_start(r);
     r->inner_start = event_end(r);
     if (r->building) {
         s2s__tree_clear(r->tree);
@@ -138,7 +144,9 @@ static void XMLCALL on_start(void *user, const XML_Char *name, const XML_Char **
         abort_parse(r, S2S_COND_POLICY_VIOLATION, "elements nested too deep");
         return;
     }
-    if ((uint32_t)XML_GetSpecifiedAttributeCount(r->parser) / 2 > r->env->limits.xml_attributes) {
+    uint32_t attributes = r->declared + (uint32_t)XML_GetSpecifiedAttributeCount(r->parser) / 2;
+    r->declared = 0;
+    if (attributes > r->env->limits.xml_attributes) {
         abort_parse(r, S2S_COND_POLICY_VIOLATION, "too many attributes");
         return;
     }
@@ -182,6 +190,10 @@ static void XMLCALL on_end(void *user, const XML_Char *name)
 static void XMLCALL on_namespace(void *user, const XML_Char *prefix, const XML_Char *uri)
 {
     s2s__reader *r = user;
+    if (++r->declared > r->env->limits.xml_attributes) {
+        abort_parse(r, S2S_COND_POLICY_VIOLATION, "too many attributes");
+        return;
+    }
     check(r, s2s__start_tag_declare(&r->tag, r->depth + 1, prefix, uri ? uri : ""));
 }
 
@@ -214,6 +226,7 @@ static void XMLCALL on_declaration(void *user, const XML_Char *version, const XM
 {
     s2s__reader *r = user;
     (void)standalone; /* XM-05 */
+    r->done = event_end(r);
     if (encoding && !s2s_str_caseeq(s2s_str_of(encoding), S2S_STR("UTF-8")))
         abort_parse(r, S2S_COND_UNSUPPORTED_ENCODING, "only UTF-8 is XMPP (RFC 6120 section 11.6)");
     else if (version && strcmp(version, "1.0") != 0)
@@ -286,7 +299,7 @@ s2s_err s2s__reader_restart(s2s__reader *r, bool keep_pending)
         r->bad = UTF8_OK;
     }
     r->base = r->given = r->done = 0;
-    r->depth = 0;
+    r->depth = r->declared = 0;
     r->suspended = r->began = false;
     r->open_ready = r->element_ready = r->close_ready = false;
     s2s__start_tag_forget(&r->tag);
@@ -402,7 +415,7 @@ static s2s_err rewrite_inner(s2s__reader *r)
 static void finish_element(s2s__reader *r, s2s__item *item)
 {
     r->element_ready = false;
-    if (r->done - r->base > r->limit) {
+    if (r->done - r->start > r->limit) { /* DO-01: from < to > */
         fault(r, S2S_COND_POLICY_VIOLATION, "element too large");
         return;
     }
@@ -416,7 +429,9 @@ static void finish_element(s2s__reader *r, s2s__item *item)
     if (err == S2S_OK && r->tag.rewrite)
         err = rewrite_inner(r);
     s2s__start_tag_done(&r->tag);
-    if (err != S2S_OK)
+    if (err == S2S_E_LIMIT) /* written anew it would be far larger than it came */
+        fault(r, S2S_COND_POLICY_VIOLATION, "element too large");
+    else if (err != S2S_OK)
         fault(r, S2S_COND_INTERNAL_SERVER_ERROR, "out of memory");
     else
         *item = (s2s__item){.type = ITEM_STANZA, .stanza = &r->stanza};
@@ -470,5 +485,5 @@ s2s__item_type s2s__reader_next(s2s__reader *r, s2s__item *item)
 
 size_t s2s__reader_pending(const s2s__reader *r)
 {
-    return (size_t)(end_of(r) - r->done);
+    return (size_t)(end_of(r) - r->done) + (r->bad != UTF8_OK); /* what is not UTF-8 was not kept, but it came */
 }

@@ -268,13 +268,14 @@ static void write_attrs(s2s__buf *out, const s2s__node *n)
 {
     unsigned k = 0;
     for (const s2s__attr *a = n->attrs; a; a = a->next) {
-        char digits[] = {'n', (char)('a' + k % 26), (char)('a' + k / 26 % 26), ':', '\0'};
+        char digits[] = {'n', (char)('a' + k % 26), (char)('a' + k / 26 % 26),
+                         (char)('a' + k / (26 * 26) % 26), ':', '\0'};
         const char *prefix = "";
         if (s2s__str_is(a->ns, NS_XML)) {
             prefix = "xml:";
         } else if (a->ns.ptr) {
             s2s__buf_puts(out, " xmlns:");
-            s2s__buf_append(out, digits, 3);
+            s2s__buf_append(out, digits, 4);
             s2s__buf_puts(out, "='");
             s2s__buf_escape(out, a->ns);
             s2s__buf_puts(out, "'");
