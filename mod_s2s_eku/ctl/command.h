@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* command.h: what the commands of s2sctl share. */
+#ifndef S2SCTL_COMMAND_H
+#define S2SCTL_COMMAND_H
+
+#include <stdbool.h>
+
+#include <jansson.h>
+
+enum { CTL_GOOD = 0, CTL_NEGATIVE = 1, CTL_USAGE = 2 };
+
+typedef struct ctl_options {
+    const char *control; /* path of the node's socket */
+    const char *from;    /* ping: NULL for the node's first domain */
+    bool json;
+} ctl_options;
+
+/* Each returns the exit status; `args` is what stands behind the command's name. */
+int command_status(const ctl_options *options, int count, char **args);
+int command_ping(const ctl_options *options, int count, char **args);
+
+/* Prints `object` as JSON on standard output. */
+void command_print_json(const json_t *object);
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/* main.c: s2sctl's arguments and commands. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+
+static const char USAGE[] =
+    "Usage: s2sctl COMMAND [OPTIONS]\n"
+    "\n"
+    "Asks a running s2sd. See s2sctl(1).\n"
+    "\n"
+    "  status               domains, components and streams\n"
+    "  ping DOMAIN          ping a domain over its streams\n"
+    "\n"
+    "  --control PATH       the node's control socket (default: $S2SD_CONTROL, else /run/s2sd/control.sock)\n"
+    "  --from DOMAIN        ping: the domain that asks (default: the node's first)\n"
+    "  --json               print one JSON object\n"
+    "  --help               show this\n"
+    "  --version            show the version\n"
+    "\n"
+    "Exit status: 0 good, 1 a negative answer, 2 usage, or the node cannot be reached.\n";
+
+#define DEFAULT_CONTROL "/run/s2sd/control.sock"
+
+static const struct {
+    const char *name;
+    int (*run)(const ctl_options *options, int count, char **args); /* NULL: a name that is kept for later */
+} COMMANDS[] = {
+    {"status", command_status}, {"ping", command_ping}, {"cert", NULL},  {"probe", NULL},
+    {"census", NULL},           {"peers", NULL},        {"close", NULL}, {"reload", NULL},
+};
+
+static bool is_kept_for_later(const char *name)
+{
+    for (size_t i = 0; i < sizeof COMMANDS / sizeof *COMMANDS; i++) {
+        if (strcmp(name, COMMANDS[i].name) == 0)
+            return !COMMANDS[i].run;
+    }
+    return false;
+}
+
+void command_print_json(const json_t *object)
+{
+    (void)json_dumpf(object, stdout, JSON_INDENT(2));
+    (void)putchar('\n');
+}
+
+static int run(const ctl_options *options, int count, char **words)
+{
+    for (size_t i = 0; i < sizeof COMMANDS / sizeof *COMMANDS; i++) {
+        if (COMMANDS[i].run && strcmp(words[0], COMMANDS[i].name) == 0)
+            return COMMANDS[i].run(options, count - 1, words + 1);
+    }
+    (void)fprintf(stderr, "s2sctl: no such command: %s\n", words[0]);
+    return CTL_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    enum { CONTROL = 256, FROM, JSON, HELP, VERSION };
+    static const struct option OPTIONS[] = {{"control", required_argument, NULL, CONTROL},
+                                            {"from", required_argument, NULL, FROM},
+                                            {"json", no_argument, NULL, JSON},
+                                            {"help", no_argument, NULL, HELP},
+                                            {"version", no_argument, NULL, VERSION},
+                                            {0}};
+    const char *set = getenv("S2SD_CONTROL");
+    ctl_options options = {.control = set && *set ? set : DEFAULT_CONTROL};
+    if (argc > 1 && is_kept_for_later(argv[1])) { /* before its options would be called unknown */
+        (void)fprintf(stderr, "s2sctl: %s is not there yet\n", argv[1]);
+        return CTL_USAGE;
+    }
+    for (int option; (option = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1;) {
+        switch (option) {
+        case CONTROL: options.control = optarg; break;
+        case FROM: options.from = optarg; break;
+        case JSON: options.json = true; break;
+        case HELP: (void)fputs(USAGE, stdout); return CTL_GOOD;
+        case VERSION: (void)puts("s2sctl " S2S_VERSION); return CTL_GOOD;
+        default: (void)fputs(USAGE, stderr); return CTL_USAGE;
+        }
+    }
+    if (optind == argc) {
+        (void)fputs(USAGE, stderr);
+        return CTL_USAGE;
+    }
+    int status = run(&options, argc - optind, argv + optind);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        perror("s2sctl");
+        return CTL_USAGE;
+    }
+    return status;
+}

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: MIT */
+/* component.c: accepts components and knows which account has a stream. */
+#include "component.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "component_stream.h"
+#include "protocol/buf.h"
+#include "protocol/log.h"
+#include "s2s/addr.h"
+#include "transport/address.h"
+#include "unix_socket.h"
+
+enum { BACKLOG = 128, SOCKET_MODE = 0660 /* the secret decides who may attach */ };
+
+typedef struct listener {
+    struct listener *next;
+    components *owner;
+    union {
+        uv_handle_t handle;
+        uv_stream_t stream;
+        uv_tcp_t tcp;
+        uv_pipe_t pipe;
+    } io;
+    unix_socket socket;
+} listener;
+
+typedef struct client {
+    struct client *next;
+    components *owner;
+    component_stream *stream;
+    const config_account *account; /* once attached, and until detached */
+} client;
+
+struct components {
+    const s2s_env *env;
+    uv_loop_t *loop;
+    const config_account *accounts;
+    size_t accounts_len;
+    client **attached; /* by account */
+    const components_ops *ops;
+    void *user;
+    listener *listeners;
+    client *clients;
+    size_t clients_len, slow, open_listeners;
+    uv_async_t done; /* so that `stopped` never comes from inside components_stop() */
+    char *read_buf;
+    bool stopping;
+};
+
+/* -- accounts ------------------------------------------------------------------------------------------ */
+
+static const config_account *find_account(const components *c, s2s_str domain)
+{
+    for (size_t i = 0; i < c->accounts_len; i++) {
+        if (s2s_domain_is(domain, s2s_str_of(c->accounts[i].domain)))
+            return &c->accounts[i];
+    }
+    return NULL;
+}
+
+static client **slot_of(const components *c, const config_account *account)
+{
+    return &c->attached[account - c->accounts];
+}
+
+bool components_has(const components *c, s2s_str domain)
+{
+    return find_account(c, domain) != NULL;
+}
+
+bool components_attached(const components *c, s2s_str domain)
+{
+    const config_account *account = find_account(c, domain);
+    return account && *slot_of(c, account);
+}
+
+s2s_err components_deliver(components *c, s2s_str domain, const s2s_stanza *stanza)
+{
+    const config_account *account = find_account(c, domain);
+    client *to = account ? *slot_of(c, account) : NULL;
+    if (!to)
+        return S2S_E_NOTFOUND;
+    s2s_err err = component_stream_send(to->stream, stanza);
+    return err == S2S_E_STATE ? S2S_E_NOTFOUND : err;
+}
+
+bool components_slow(const components *c)
+{
+    return c->slow > 0;
+}
+
+void components_resume(components *c)
+{
+    for (client *k = c->clients; k; k = k->next)
+        component_stream_resume(k->stream);
+}
+
+/* -- what the streams report --------------------------------------------------------------------------- */
+
+static void log_client(const client *k, const char *message, const char *why)
+{
+    s2s_field fields[] = {{"domain", s2s_str_of(k->account->domain)},
+                          {"address", s2s_str_of(component_stream_address(k->stream))},
+                          {"why", s2s_str_of(why)}};
+    s2s__log(k->owner->env, S2S_LOG_INFO, message, fields, why && *why ? 3 : 2);
+}
+
+static const config_account *on_account(void *user, s2s_str to)
+{
+    const client *k = user;
+    return find_account(k->owner, to);
+}
+
+static bool on_attach(void *user, const config_account *account)
+{
+    client *k = user, **slot = slot_of(k->owner, account);
+    if (*slot || k->owner->stopping)
+        return false;
+    *slot = k;
+    k->account = account;
+    log_client(k, "component attached", NULL);
+    return true;
+}
+
+static bool on_stanza(void *user, const s2s_stanza *stanza)
+{
+    client *k = user;
+    return k->owner->ops->stanza(k->owner->user, stanza);
+}
+
+static void on_slow(void *user, bool slow)
+{
+    components *c = ((client *)user)->owner;
+    if (slow) {
+        c->slow++;
+    } else if (--c->slow == 0) {
+        c->ops->drained(c->user);
+    }
+}
+
+static void on_detached(void *user, const char *why)
+{
+    client *k = user;
+    log_client(k, "component detached", why);
+    *slot_of(k->owner, k->account) = NULL;
+    k->account = NULL;
+}
+
+static void on_undelivered(void *user, const s2s_stanza *stanza)
+{
+    client *k = user;
+    k->owner->ops->undelivered(k->owner->user, stanza);
+}
+
+static void on_refused(void *user, const char *address, s2s_cond cond, const char *why)
+{
+    const client *k = user;
+    s2s_field fields[] = {{"address", s2s_str_of(address)},
+                          {"condition", s2s_str_of(s2s_cond_name(cond))},
+                          {"why", s2s_str_of(why)}};
+    s2s__log(k->owner->env, S2S_LOG_WARN, "component stream refused", fields, 3);
+}
+
+static void check_stopped(components *c)
+{
+    if (c->stopping && !c->clients && c->open_listeners == 0)
+        uv_async_send(&c->done);
+}
+
+static void on_gone(void *user)
+{
+    client *k = user;
+    components *c = k->owner;
+    for (client **at = &c->clients; *at; at = &(*at)->next) {
+        if (*at == k) {
+            *at = k->next;
+            break;
+        }
+    }
+    c->clients_len--;
+    s2s__free(c->env, k);
+    check_stopped(c);
+}
+
+/* -- listening ----------------------------------------------------------------------------------------- */
+
+static void on_connection(uv_stream_t *handle, int status)
+{
+    static const component_stream_ops OPS = {
+        on_account, on_attach, on_stanza, on_slow, on_detached, on_undelivered, on_refused, on_gone};
+    listener *l = handle->data;
+    components *c = l->owner;
+    if (status < 0)
+        return;
+    client *k = s2s__alloc(c->env, sizeof *k);
+    if (!k)
+        return; /* the connection waits in the kernel until the next one comes */
+    k->owner = c;
+    if (component_stream_accept(c->env, handle, c->read_buf, &OPS, k, &k->stream) != S2S_OK) {
+        s2s__free(c->env, k);
+        return;
+    }
+    k->next = c->clients;
+    c->clients = k;
+    if (++c->clients_len > COMPONENT_CONNECTIONS_MAX)
+        component_stream_close(k->stream, S2S_COND_RESOURCE_CONSTRAINT, "too many connections");
+}
+
+static void on_listener_closed(uv_handle_t *handle)
+{
+    listener *l = handle->data;
+    components *c = l->owner;
+    for (listener **at = &c->listeners; *at; at = &(*at)->next) {
+        if (*at == l) {
+            *at = l->next;
+            break;
+        }
+    }
+    s2s__free(c->env, l);
+    c->open_listeners--;
+    check_stopped(c);
+}
+
+static void close_listener(listener *l)
+{
+    unix_socket_remove(&l->socket);
+    if (!uv_is_closing(&l->io.handle))
+        uv_close(&l->io.handle, on_listener_closed);
+}
+
+static s2s_err bind_tcp(listener *l, const char *address, char why[S2S_TEXT_MAX])
+{
+    struct sockaddr_storage where;
+    s2s_err err = s2s__address_parse(s2s_str_of(address), &where);
+    if (err != S2S_OK) {
+        (void)snprintf(why, S2S_TEXT_MAX, "%s: not an address with a port", address);
+        return err;
+    }
+    int status = uv_tcp_bind(&l->io.tcp, (const struct sockaddr *)&where, 0);
+    if (status < 0) {
+        (void)snprintf(why, S2S_TEXT_MAX, "%s: %s", address, uv_strerror(status));
+        return S2S_E_IO;
+    }
+    return S2S_OK;
+}
+
+s2s_err components_listen(components *c, char *address, char bound[S2S_ADDRESS_MAX], char why[S2S_TEXT_MAX])
+{
+    static const char UNIX[] = "unix:";
+    bool is_unix = strncmp(address, UNIX, sizeof UNIX - 1) == 0;
+    listener *l = s2s__alloc(c->env, sizeof *l);
+    if (!l)
+        return S2S_E_NOMEM;
+    l->owner = c;
+    if ((is_unix ? uv_pipe_init(c->loop, &l->io.pipe, 0) : uv_tcp_init(c->loop, &l->io.tcp)) < 0) {
+        s2s__free(c->env, l);
+        return S2S_E_IO;
+    }
+    l->io.handle.data = l;
+    l->next = c->listeners;
+    c->listeners = l;
+    c->open_listeners++;
+    s2s_err err = is_unix ? unix_socket_bind(&l->io.pipe, address + sizeof UNIX - 1, SOCKET_MODE, &l->socket, why)
+                          : bind_tcp(l, address, why);
+    int status = err == S2S_OK ? uv_listen(&l->io.stream, BACKLOG, on_connection) : 0;
+    if (status < 0) {
+        (void)snprintf(why, S2S_TEXT_MAX, "%s: %s", address, uv_strerror(status));
+        err = S2S_E_IO;
+    }
+    if (err != S2S_OK) {
+        close_listener(l);
+        return err;
+    }
+    struct sockaddr_storage name;
+    int len = sizeof name;
+    if (bound && !is_unix && uv_tcp_getsockname(&l->io.tcp, (struct sockaddr *)&name, &len) == 0)
+        s2s__address_print((const struct sockaddr *)&name, bound);
+    return S2S_OK;
+}
+
+/* -- life ---------------------------------------------------------------------------------------------- */
+
+static void on_done_closed(uv_handle_t *handle)
+{
+    components *c = handle->data;
+    c->ops->stopped(c->user);
+}
+
+static void on_done(uv_async_t *handle)
+{
+    if (!uv_is_closing((const uv_handle_t *)handle))
+        uv_close((uv_handle_t *)handle, on_done_closed);
+}
+
+s2s_err components_new(const s2s_env *env, uv_loop_t *loop, const config_account *accounts, size_t accounts_len,
+                       const components_ops *ops, void *user, components **out)
+{
+    components *c = s2s__alloc(env, sizeof *c);
+    if (!c)
+        return S2S_E_NOMEM;
+    *c = (components){.env = env, .loop = loop, .accounts = accounts, .accounts_len = accounts_len,
+                      .ops = ops, .user = user};
+    c->attached = s2s__alloc(env, accounts_len * sizeof *c->attached);
+    c->read_buf = s2s__alloc(env, COMPONENT_READ_BYTES);
+    if (!c->attached || !c->read_buf || uv_async_init(loop, &c->done, on_done) < 0) {
+        components_free(c);
+        return S2S_E_NOMEM;
+    }
+    c->done.data = c;
+    *out = c;
+    return S2S_OK;
+}
+
+void components_stop(components *c)
+{
+    c->stopping = true;
+    for (listener *l = c->listeners; l; l = l->next)
+        close_listener(l);
+    for (client *k = c->clients; k; k = k->next)
+        component_stream_close(k->stream, S2S_COND_NONE, NULL);
+    check_stopped(c);
+}
+
+void components_free(components *c)
+{
+    if (!c)
+        return;
+    s2s__free(c->env, c->attached);
+    s2s__free(c->env, c->read_buf);
+    s2s__free(c->env, c);
+}

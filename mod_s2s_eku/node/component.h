@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* component.h: the external components (XEP-0114): listeners, accounts, who is attached. Internal to s2sd. */
+#ifndef S2SD_COMPONENT_H
+#define S2SD_COMPONENT_H
+
+#include <uv.h>
+
+#include "config.h"
+#include "s2s/federation.h"
+
+/* Connections at once, attached or not; further ones are closed at once. */
+#define COMPONENT_CONNECTIONS_MAX 256u
+
+typedef struct components components;
+
+/* May call components_deliver and components_resume, not _free. */
+typedef struct components_ops {
+    /* From an attached component, `from` at its domain, `to` not yet looked at. Lent. False: taken, but read no more from it
+     * until components_resume(). */
+    bool (*stanza)(void *user, const s2s_stanza *stanza);
+    /* Was taken by components_deliver() but did not go out, and nothing is attached any more. Lent, without `inner`. */
+    void (*undelivered)(void *user, const s2s_stanza *stanza);
+    /* No component is far behind any more: components_slow() is false again. */
+    void (*drained)(void *user);
+    /* components_stop() is done: components_free() may follow. */
+    void (*stopped)(void *user);
+} components_ops;
+
+/* `accounts` are borrowed. S2S_OK, S2S_E_NOMEM. */
+s2s_err components_new(const s2s_env *env, uv_loop_t *loop, const config_account *accounts, size_t accounts_len,
+                       const components_ops *ops, void *user, components **out);
+/* "ADDRESS:PORT" or "unix:/path"; `address` is borrowed. `bound` (may be NULL) takes the real address of a TCP listener.
+ * S2S_E_SYNTAX: not such an address; else S2S_E_IO, S2S_E_EXISTS, S2S_E_NOMEM. */
+s2s_err components_listen(components *c, char *address, char bound[S2S_ADDRESS_MAX], char why[S2S_TEXT_MAX]);
+
+/* `domain` is in normal form. */
+bool components_has(const components *c, s2s_str domain);
+bool components_attached(const components *c, s2s_str domain);
+/* S2S_OK: taken. Else not: S2S_E_NOTFOUND (nothing attached), S2S_E_LIMIT (too far behind), S2S_E_NOMEM. */
+s2s_err components_deliver(components *c, s2s_str domain, const s2s_stanza *stanza);
+/* Some component is far behind: whoever produces stanzas should pause until ops->drained. */
+bool components_slow(const components *c);
+void components_resume(components *c);
+
+/* Listens no more; each component gets what is queued and </stream:stream>; then ops->stopped, from the loop. Bounded by
+ * limits.close_ms. */
+void components_stop(components *c);
+/* Only before the loop ran with listeners, or after ops->stopped. Takes NULL. */
+void components_free(components *c);
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* config.h: s2sd's configuration as plain data. Internal to s2sd. */
+#ifndef S2SD_CONFIG_H
+#define S2SD_CONFIG_H
+
+#include <stdio.h>
+
+#include "mod_s2s_eku/eku.h"
+#include "s2s/env.h"
+
+/* All strings are NUL-terminated, owned by the configuration, paths made absolute against the directory
+ * of the configuration file. Domains are in normal form (s2s_domain_normalise). */
+typedef struct config_domain {
+    char *name;
+    char *certificate, *key;
+    bool echo; /* services: [echo] */
+} config_domain;
+
+typedef struct config_account {
+    char *domain;
+    char *secret;            /* from `secret` or the trimmed first line of `secret_file` */
+    char *certificate, *key; /* its own, or those of the domain above that covers it; never NULL after loading */
+} config_account;
+
+typedef struct config_route {
+    char *match, *address;
+} config_route;
+
+typedef struct config_remote {
+    char *match;
+    eku_mode mode;
+} config_remote;
+
+typedef struct config {
+    config_domain *domains;
+    size_t domains_len;
+    char **listen; /* "ADDRESS:PORT" */
+    size_t listen_len;
+    char **component_listen; /* "ADDRESS:PORT" or "unix:/path" */
+    size_t component_listen_len;
+    config_account *accounts;
+    size_t accounts_len;
+    bool trust_system;
+    char **ca_files;
+    size_t ca_files_len;
+    eku_mode mode;
+    config_remote *remotes;
+    size_t remotes_len;
+    config_route *routes;
+    size_t routes_len;
+    char **dns_servers;
+    size_t dns_servers_len;
+    char **dns_anchors;
+    size_t dns_anchors_len;
+    s2s_limits limits;
+    char *control; /* path of the control socket */
+    s2s_level log_level;
+    bool log_json;
+} config;
+
+/* Reads `file`. On failure writes every problem found, one a line ("FILE:LINE:COLUMN: key: what is wrong"),
+ * to `errors` and returns S2S_E_INVAL (or S2S_E_NOMEM); `*out` is then untouched. Checks that the files
+ * named exist and can be read, not what is in them. */
+s2s_err config_load(const char *file, FILE *errors, config **out);
+/* The same for a text in memory; `file` stands in messages, and its directory is that of relative paths. */
+s2s_err config_load_text(const char *file, s2s_str text, FILE *errors, config **out);
+void config_free(config *c); /* takes NULL; wipes secrets */
+
+#endif

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/* config_build.c: the nodes of a good configuration as plain data, with the defaults of what it leaves out. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "node/config_check.h"
+
+#define CONTROL_DEFAULT "/run/s2sd/control.sock"
+
+/* NULL stays NULL. False if there is no memory. */
+static bool copy_text(const config_node *n, char **out)
+{
+    if (!n)
+        return true;
+    *out = strdup(n->text);
+    return *out != NULL;
+}
+
+static uint32_t number_of(const config_node *n, uint32_t otherwise)
+{
+    return n ? n->number : otherwise;
+}
+
+/* An array for the items of `list`; no memory is taken for none. */
+static bool make_array(const config_node *list, size_t item, void *array, size_t *len)
+{
+    size_t count = config_node_count(list);
+    if (count == 0)
+        return true;
+    void *memory = calloc(count, item);
+    if (!memory)
+        return false;
+    memcpy(array, &memory, sizeof memory);
+    *len = count;
+    return true;
+}
+
+static bool build_texts(const config_node *list, char ***out, size_t *len)
+{
+    bool single = list && list->kind == CONFIG_NODE_SCALAR;
+    if (single) {
+        if (!(*out = calloc(1, sizeof **out)))
+            return false;
+        *len = 1;
+        return copy_text(list, &(*out)[0]);
+    }
+    if (!make_array(list, sizeof **out, out, len))
+        return false;
+    const config_node *n = list ? list->first : NULL;
+    for (size_t i = 0; n; n = n->next, i++) {
+        if (!copy_text(n, &(*out)[i]))
+            return false;
+    }
+    return true;
+}
+
+static bool build_domains(const config_reading *r, config *c)
+{
+    const config_node *list = config_node_get(r->root, "domains");
+    if (!make_array(list, sizeof *c->domains, &c->domains, &c->domains_len))
+        return false;
+    config_domain *d = c->domains;
+    for (const config_node *n = list ? list->first : NULL; n; n = n->next, d++) {
+        d->echo = config_node_count(config_node_get(n, "services")) > 0; /* the only word there is */
+        if (!copy_text(config_node_get(n, "name"), &d->name) ||
+            !copy_text(config_node_get(n, "certificate"), &d->certificate) ||
+            !copy_text(config_node_get(n, "key"), &d->key))
+            return false;
+    }
+    return true;
+}
+
+static bool build_account(const config_reading *r, const config_node *n, config_account *a)
+{
+    const config_node *domain = config_node_get(n, "domain"), *secret = config_node_get(n, "secret");
+    const config_node *from = n;
+    if (!config_node_get(n, "certificate"))
+        from = config_covering_domain(r, domain->text);
+    return copy_text(domain, &a->domain) &&
+           copy_text(secret ? secret : config_node_get(n, "secret_file"), &a->secret) &&
+           copy_text(config_node_get(from, "certificate"), &a->certificate) &&
+           copy_text(config_node_get(from, "key"), &a->key);
+}
+
+static bool build_components(const config_reading *r, config *c)
+{
+    const config_node *components = config_node_get(r->root, "components");
+    const config_node *list = config_node_get(components, "accounts");
+    if (!build_texts(config_node_get(components, "listen"), &c->component_listen,
+                     &c->component_listen_len) ||
+        !make_array(list, sizeof *c->accounts, &c->accounts, &c->accounts_len))
+        return false;
+    config_account *a = c->accounts;
+    for (const config_node *n = list ? list->first : NULL; n; n = n->next, a++) {
+        if (!build_account(r, n, a))
+            return false;
+    }
+    return true;
+}
+
+static bool build_listen(const config_reading *r, config *c)
+{
+    const config_node *list = config_node_get(r->root, "listen");
+    if (!make_array(list, sizeof *c->listen, &c->listen, &c->listen_len))
+        return false;
+    char **address = c->listen;
+    for (const config_node *n = list ? list->first : NULL; n; n = n->next, address++) {
+        if (!copy_text(config_node_get(n, "address"), address))
+            return false;
+    }
+    return true;
+}
+
+static bool build_policy(const config_reading *r, config *c)
+{
+    const config_node *policy = config_node_get(r->root, "policy");
+    const config_node *list = config_node_get(policy, "remotes");
+    c->mode = (eku_mode)number_of(config_node_get(policy, "eku"), EKU_TOLERANT);
+    if (!make_array(list, sizeof *c->remotes, &c->remotes, &c->remotes_len))
+        return false;
+    config_remote *remote = c->remotes;
+    for (const config_node *n = list ? list->first : NULL; n; n = n->next, remote++) {
+        remote->mode = (eku_mode)number_of(config_node_get(n, "eku"), (uint32_t)c->mode);
+        if (!copy_text(config_node_get(n, "match"), &remote->match))
+            return false;
+    }
+    return true;
+}
+
+static bool build_routes(const config_reading *r, config *c)
+{
+    const config_node *list = config_node_get(r->root, "routes");
+    if (!make_array(list, sizeof *c->routes, &c->routes, &c->routes_len))
+        return false;
+    config_route *route = c->routes;
+    for (const config_node *n = list ? list->first : NULL; n; n = n->next, route++) {
+        if (!copy_text(config_node_get(n, "match"), &route->match) ||
+            !copy_text(config_node_get(n, "address"), &route->address))
+            return false;
+    }
+    return true;
+}
+
+static bool build_trust_and_dns(const config_reading *r, config *c)
+{
+    const config_node *trust = config_node_get(r->root, "trust"), *dns = config_node_get(r->root, "dns");
+    c->trust_system = number_of(config_node_get(trust, "system"), true);
+    return build_texts(config_node_get(trust, "ca_files"), &c->ca_files, &c->ca_files_len) &&
+           build_texts(config_node_get(dns, "servers"), &c->dns_servers, &c->dns_servers_len) &&
+           build_texts(config_node_get(dns, "trust_anchors"), &c->dns_anchors, &c->dns_anchors_len);
+}
+
+static void build_limits(const config_reading *r, config *c)
+{
+    const config_node *limits = config_node_get(r->root, "limits");
+    s2s_limits_init(&c->limits);
+#define S2S_X(field, value, least, most, unit, words)                                              \
+    c->limits.field = number_of(config_node_get(limits, #field), c->limits.field);
+    S2S_LIMITS(S2S_X)
+#undef S2S_X
+}
+
+static bool build_log_and_control(const config_reading *r, config *c)
+{
+    const config_node *log = config_node_get(r->root, "log");
+    const config_node *control = config_node_get(r->root, "control");
+    c->log_level = (s2s_level)number_of(config_node_get(log, "level"), S2S_LOG_INFO);
+    c->log_json = number_of(config_node_get(log, "format"), false);
+    c->control = strdup(control ? control->text : CONTROL_DEFAULT);
+    return c->control != NULL;
+}
+
+/* The words of the schema stand in the order of the enumerations. */
+_Static_assert(EKU_TOLERANT == 0 && EKU_STRICT == 1, "policy.eku");
+_Static_assert(S2S_LOG_DEBUG == 0 && S2S_LOG_ERROR == 3, "log.level");
+
+s2s_err config_build(const config_reading *r, config **out)
+{
+    config *c = calloc(1, sizeof *c);
+    if (!c)
+        return S2S_E_NOMEM;
+    build_limits(r, c);
+    if (!build_domains(r, c) || !build_listen(r, c) || !build_components(r, c) ||
+        !build_trust_and_dns(r, c) || !build_policy(r, c) || !build_routes(r, c) ||
+        !build_log_and_control(r, c)) {
+        config_free(c);
+        return S2S_E_NOMEM;
+    }
+    *out = c;
+    return S2S_OK;
+}

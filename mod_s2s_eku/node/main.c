@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/* main.c: s2sd's arguments, signals, start and end. */
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <uv.h>
+
+#include "control.h"
+#include "log.h"
+#include "mod_s2s_eku/eku.h"
+#include "node.h"
+#include "protocol/log.h"
+
+enum { EXIT_GOOD = 0, EXIT_START = 1, EXIT_USAGE = 2, SIGNALS = 3 };
+
+typedef struct program {
+    config *config;
+    log_sink sink;
+    s2s_env env;
+    eku_policy *policy;
+    s2s_policy interface;
+    uv_loop_t loop;
+    node *node;
+    control *control;
+    uv_signal_t signals[SIGNALS];
+    size_t signals_len;
+    bool stopping;
+} program;
+
+static const char USAGE[] =
+    "Usage: s2sd --config FILE [--check]\n"
+    "\n"
+    "A node that federates XMPP domains. See s2sd(8).\n"
+    "\n"
+    "  --config FILE  the configuration (YAML)\n"
+    "  --check        check the configuration and its certificates, then end\n"
+    "  --help         show this\n"
+    "  --version      show the version\n";
+
+/* -- the end ------------------------------------------------------------------------------------------- */
+
+static void on_node_stopped(void *user)
+{
+    program *p = user;
+    for (size_t i = 0; i < p->signals_len; i++)
+        uv_close((uv_handle_t *)&p->signals[i], NULL);
+    p->signals_len = 0;
+}
+
+static void stop(program *p)
+{
+    p->stopping = true;
+    control_stop(p->control);
+    if (p->node)
+        node_stop(p->node);
+    else
+        on_node_stopped(p);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    program *p = handle->data;
+    s2s_field field = {"signal", s2s_str_of(strsignal(number))};
+    if (number == SIGHUP) {
+        s2s__log(&p->env, S2S_LOG_WARN, "reloading the configuration is not there yet: nothing has changed",
+                 &field, 1);
+    } else if (p->stopping) {
+        s2s__log(&p->env, S2S_LOG_WARN, "stopped at once, streams were cut", &field, 1);
+        _exit(EXIT_START);
+    } else {
+        s2s__log(&p->env, S2S_LOG_INFO, "stopping", &field, 1);
+        stop(p);
+    }
+}
+
+/* -- the start ----------------------------------------------------------------------------------------- */
+
+static s2s_err watch_signals(program *p)
+{
+    static const int NUMBERS[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
+    (void)signal(SIGPIPE, SIG_IGN);
+    for (size_t i = 0; i < SIGNALS; i++) {
+        if (uv_signal_init(&p->loop, &p->signals[i]) < 0)
+            return S2S_E_IO;
+        p->signals[i].data = p;
+        p->signals_len++;
+        if (uv_signal_start(&p->signals[i], on_signal, NUMBERS[i]) < 0)
+            return S2S_E_IO;
+    }
+    return S2S_OK;
+}
+
+static s2s_err make_policy(program *p, char why[S2S_TEXT_MAX])
+{
+    const config *c = p->config;
+    eku_options o;
+    eku_options_init(&o, &p->env);
+    o.mode = c->mode;
+    o.system_trust = c->trust_system;
+    o.ca_files = (const char *const *)c->ca_files;
+    o.ca_files_len = c->ca_files_len;
+    s2s_err err = eku_policy_new(&o, &p->policy, why);
+    for (size_t i = 0; i < c->remotes_len && err == S2S_OK; i++) {
+        err = eku_policy_add_remote(p->policy, c->remotes[i].match, c->remotes[i].mode);
+        if (err != S2S_OK)
+            (void)snprintf(why, S2S_TEXT_MAX, "policy: remotes: %s: %s", c->remotes[i].match, s2s_strerror(err));
+    }
+    if (err == S2S_OK)
+        p->interface = eku_policy_interface(p->policy);
+    return err;
+}
+
+/* Everything that can be checked without a socket. Faults are on standard error. */
+static s2s_err prepare(program *p)
+{
+    char why[S2S_TEXT_MAX] = "";
+    p->env.level = p->config->log_level;
+    p->env.limits = p->config->limits;
+    p->sink.json = p->config->log_json;
+    s2s_err err = make_policy(p, why);
+    if (err != S2S_OK) {
+        (void)fprintf(stderr, "%s\n", *why ? why : s2s_strerror(err));
+        return err;
+    }
+    node_options o = {.env = &p->env, .loop = &p->loop, .config = p->config, .policy = &p->interface,
+                      .stopped = on_node_stopped, .user = p};
+    return node_new(&o, stderr, &p->node);
+}
+
+/* Control first: who sees a port open can ask at once. */
+static s2s_err listen_all(program *p, char why[S2S_TEXT_MAX])
+{
+    s2s_err err = watch_signals(p);
+    if (err == S2S_OK && p->config->control)
+        err = control_new(&p->env, &p->loop, p->node, p->config->control, &p->control, why);
+    if (err == S2S_OK)
+        err = node_listen(p->node, why);
+    return err;
+}
+
+static int run(program *p, bool check)
+{
+    char why[S2S_TEXT_MAX] = "";
+    int status = prepare(p) == S2S_OK ? EXIT_GOOD : EXIT_USAGE;
+    if (status == EXIT_GOOD && !check) {
+        s2s_err err = listen_all(p, why);
+        s2s_field field = err == S2S_OK ? (s2s_field){"version", S2S_STR(S2S_VERSION)}
+                                        : (s2s_field){"why", s2s_str_of(*why ? why : s2s_strerror(err))};
+        s2s__log(&p->env, err == S2S_OK ? S2S_LOG_INFO : S2S_LOG_ERROR, err == S2S_OK ? "ready" : "could not start",
+                 &field, 1);
+        status = err == S2S_OK ? EXIT_GOOD : EXIT_START;
+    }
+    if (status != EXIT_GOOD || check)
+        stop(p);
+    uv_run(&p->loop, UV_RUN_DEFAULT);
+    if (status == EXIT_GOOD && !check)
+        s2s__log(&p->env, S2S_LOG_INFO, "stopped", NULL, 0);
+    return status;
+}
+
+static int start(const char *file, bool check)
+{
+    program p = {.sink = {.file = stderr}};
+    log_env_init(&p.env, &p.sink);
+    if (config_load(file, stderr, &p.config) != S2S_OK)
+        return EXIT_USAGE;
+    if (uv_loop_init(&p.loop) < 0) {
+        (void)fprintf(stderr, "s2sd: no event loop\n");
+        config_free(p.config);
+        return EXIT_START;
+    }
+    int status = run(&p, check);
+    control_free(p.control);
+    node_free(p.node);
+    eku_policy_free(p.policy);
+    uv_loop_close(&p.loop);
+    config_free(p.config);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    enum { CHECK = 256, HELP, VERSION, CONFIG };
+    static const struct option OPTIONS[] = {{"config", required_argument, NULL, CONFIG},
+                                            {"check", no_argument, NULL, CHECK},
+                                            {"help", no_argument, NULL, HELP},
+                                            {"version", no_argument, NULL, VERSION},
+                                            {0}};
+    const char *file = NULL;
+    bool check = false;
+    for (int option; (option = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1;) {
+        switch (option) {
+        case CONFIG: file = optarg; break;
+        case CHECK: check = true; break;
+        case HELP: (void)fputs(USAGE, stdout); return EXIT_GOOD;
+        case VERSION: (void)puts("s2sd " S2S_VERSION); return EXIT_GOOD;
+        default: (void)fputs(USAGE, stderr); return EXIT_USAGE;
+        }
+    }
+    if (!file || optind < argc) {
+        (void)fputs(USAGE, stderr);
+        return EXIT_USAGE;
+    }
+    return start(file, check);
+}

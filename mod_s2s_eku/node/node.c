@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: MIT */
+/* node.c: owns the federation and the components; every stanza passes route(). */
+#include "node.h"
+
+#include <string.h>
+
+#include "component.h"
+#include "protocol/buf.h"
+#include "protocol/log.h"
+#include "s2s/addr.h"
+#include "services.h"
+
+struct node {
+    node_options options;
+    s2s_federation *federation;
+    components *components;
+    services services;
+    pings pings;
+    s2s_time since;
+    bool federation_full; /* s2s_federation_send() said S2S_E_AGAIN, ops->drained has not come */
+    bool stopping;
+};
+
+/* -- the way of a stanza ------------------------------------------------------------------------------- */
+
+static void route(node *n, const s2s_stanza *st);
+
+static void bounce(node *n, const s2s_stanza *st, s2s_stanza_error error, const char *text)
+{
+    char buf[S2S_BOUNCE_MAX];
+    s2s_stanza answer;
+    if (s2s_stanza_bounce(st, error, text, buf, sizeof buf, &answer))
+        route(n, &answer);
+}
+
+static const config_domain *find_domain(const node *n, const char *domain)
+{
+    const config *c = n->options.config;
+    for (size_t i = 0; i < c->domains_len; i++) {
+        if (strcmp(c->domains[i].name, domain) == 0)
+            return &c->domains[i];
+    }
+    return NULL;
+}
+
+static void send_out(node *n, const s2s_stanza *st)
+{
+    switch (s2s_federation_send(n->federation, st)) {
+    case S2S_OK: return;
+    case S2S_E_AGAIN: n->federation_full = !n->stopping; return;
+    case S2S_E_NOMEM: bounce(n, st, S2S_SE_RESOURCE_CONSTRAINT, "out of memory"); return;
+    case S2S_E_INVAL: bounce(n, st, S2S_SE_JID_MALFORMED, NULL); return;
+    case S2S_E_STATE:
+    case S2S_E_LIMIT:
+    case S2S_E_SYNTAX:
+    case S2S_E_CLOSED:
+    case S2S_E_PENDING:
+    case S2S_E_NOTFOUND:
+    case S2S_E_EXISTS:
+    case S2S_E_TLS:
+    case S2S_E_IO:
+    case S2S_E_DNS:
+    case S2S_E_TIMEOUT:
+    case S2S_E_REFUSED: bounce(n, st, S2S_SE_SERVICE_UNAVAILABLE, "this server does not send now"); return;
+    }
+}
+
+/* The domain of a component account, nothing attached. service-unavailable (RFC 6120 section 8.3.3.19) rather than
+ * recipient-unavailable: not a recipient is away but all that stands behind the domain, perhaps for good, and this is what
+ * other servers say. */
+static void not_attached(node *n, const char *domain, const s2s_jid *to, const s2s_stanza *st)
+{
+    const config_domain *own = find_domain(n, domain);
+    if (own)
+        services_take(&n->services, own, to, st);
+    else
+        bounce(n, st, S2S_SE_SERVICE_UNAVAILABLE, "the component is not connected");
+}
+
+/* A domain of a component account. */
+static void to_component(node *n, const char *domain, const s2s_jid *to, const s2s_stanza *st)
+{
+    s2s_err err = components_deliver(n->components, s2s_str_of(domain), st);
+    if (err == S2S_E_NOTFOUND)
+        not_attached(n, domain, to, st);
+    else if (err != S2S_OK)
+        bounce(n, st, S2S_SE_RESOURCE_CONSTRAINT, "the component is too far behind");
+}
+
+/* `from` is at a domain of ours, or the stanza came from the federation: then `to` is. */
+static void route(node *n, const s2s_stanza *st)
+{
+    s2s_jid to;
+    char domain[S2S_DOMAIN_MAX + 1];
+    if (!st->to.ptr || s2s_jid_split(st->to, &to) != S2S_OK || s2s_domain_normalise(to.domain, domain) != S2S_OK) {
+        bounce(n, st, S2S_SE_JID_MALFORMED, NULL);
+        return;
+    }
+    const config_domain *own = find_domain(n, domain);
+    if (pings_take(&n->pings, st))
+        return; /* also where a component is attached: we asked, and its id cannot be guessed */
+    if (components_has(n->components, s2s_str_of(domain)))
+        to_component(n, domain, &to, st);
+    else if (own)
+        services_take(&n->services, own, &to, st);
+    else
+        send_out(n, st);
+}
+
+static void route_answer(void *user, const s2s_stanza *answer)
+{
+    route(user, answer);
+}
+
+/* -- the federation's side ----------------------------------------------------------------------------- */
+
+static bool on_deliver(void *user, const s2s_stanza *stanza)
+{
+    node *n = user;
+    route(n, stanza);
+    return n->stopping || !components_slow(n->components);
+}
+
+static void on_federation_drained(void *user)
+{
+    node *n = user;
+    n->federation_full = false;
+    if (!components_slow(n->components))
+        components_resume(n->components);
+}
+
+static void on_federation_stopped(void *user)
+{
+    node *n = user;
+    components_stop(n->components);
+}
+
+/* -- the components' side ------------------------------------------------------------------------------ */
+
+static bool on_component_stanza(void *user, const s2s_stanza *stanza)
+{
+    node *n = user;
+    s2s_stanza addressed = *stanza;
+    s2s_jid from;
+    if (stanza->to.ptr) {
+        route(n, stanza);
+    } else if (s2s_jid_split(stanza->from, &from) == S2S_OK) {
+        addressed.to = from.domain; /* the error comes from its own domain: there is no other */
+        bounce(n, &addressed, S2S_SE_BAD_REQUEST, "a stanza from a component needs a 'to' (XEP-0114)");
+    }
+    return n->stopping || (!n->federation_full && !components_slow(n->components));
+}
+
+static void on_undelivered(void *user, const s2s_stanza *stanza)
+{
+    bounce(user, stanza, S2S_SE_SERVICE_UNAVAILABLE, "the component has disconnected");
+}
+
+static void on_components_drained(void *user)
+{
+    node *n = user;
+    s2s_federation_resume(n->federation);
+    if (!n->federation_full)
+        components_resume(n->components);
+}
+
+static void on_components_stopped(void *user)
+{
+    node *n = user;
+    components_free(n->components);
+    n->components = NULL;
+    n->options.stopped(n->options.user);
+}
+
+/* -- pings --------------------------------------------------------------------------------------------- */
+
+const char *node_first_domain(const node *n)
+{
+    const config *c = n->options.config;
+    if (c->domains_len > 0)
+        return c->domains[0].name;
+    return c->accounts_len > 0 ? c->accounts[0].domain : NULL;
+}
+
+s2s_err node_ping(node *n, const char *from, const char *to, ping_done *done, void *user, ping **out)
+{
+    char ours[S2S_DOMAIN_MAX + 1], theirs[S2S_DOMAIN_MAX + 1];
+    s2s_jid jid;
+    s2s_stanza st;
+    if (!from)
+        from = node_first_domain(n);
+    if (!from || s2s_domain_normalise(s2s_str_of(from), ours) != S2S_OK ||
+        (!find_domain(n, ours) && !components_has(n->components, s2s_str_of(ours))))
+        return S2S_E_NOTFOUND;
+    if (s2s_jid_split(s2s_str_of(to), &jid) != S2S_OK || s2s_domain_normalise(jid.domain, theirs) != S2S_OK)
+        return S2S_E_INVAL;
+    s2s_err err = ping_new(&n->pings, s2s_str_of(ours), s2s_str_of(to), done, user, out, &st);
+    if (err == S2S_OK)
+        route(n, &st);
+    return err;
+}
+
+void node_ping_cancel(node *n, ping *one)
+{
+    ping_cancel(&n->pings, one);
+}
+
+/* -- life ---------------------------------------------------------------------------------------------- */
+
+/* One more fault of the configuration. */
+static void report(FILE *errors, const char *why, s2s_err err, s2s_err *result)
+{
+    (void)fprintf(errors, "%s\n", *why ? why : s2s_strerror(err));
+    if (*result == S2S_OK || err == S2S_E_NOMEM)
+        *result = err == S2S_E_NOMEM ? err : S2S_E_INVAL;
+}
+
+static void add_domains(node *n, FILE *errors, s2s_err *result)
+{
+    const config *c = n->options.config;
+    char why[S2S_TEXT_MAX] = "";
+    for (size_t i = 0; i < c->domains_len; i++) {
+        const config_domain *d = &c->domains[i];
+        s2s_err err = s2s_federation_add_domain(n->federation, s2s_str_of(d->name), d->certificate, d->key, why);
+        if (err != S2S_OK)
+            report(errors, why, err, result);
+    }
+    for (size_t i = 0; i < c->accounts_len; i++) {
+        const config_account *a = &c->accounts[i];
+        if (find_domain(n, a->domain))
+            continue; /* has been added, with its own certificate */
+        s2s_err err = s2s_federation_add_domain(n->federation, s2s_str_of(a->domain), a->certificate, a->key, why);
+        if (err != S2S_OK)
+            report(errors, why, err, result);
+    }
+}
+
+static void add_routes(node *n, FILE *errors, s2s_err *result)
+{
+    const config *c = n->options.config;
+    char why[S2S_TEXT_MAX] = "";
+    for (size_t i = 0; i < c->routes_len; i++) {
+        s2s_err err = s2s_federation_route(n->federation, c->routes[i].match, c->routes[i].address, why);
+        if (err != S2S_OK)
+            report(errors, why, err, result);
+    }
+}
+
+static s2s_err make_federation(node *n, char why[S2S_TEXT_MAX])
+{
+    static const s2s_federation_ops OPS = {.abi = S2S_FEDERATION_ABI,
+                                           .deliver = on_deliver,
+                                           .drained = on_federation_drained,
+                                           .stopped = on_federation_stopped};
+    const config *c = n->options.config;
+    s2s_federation_options o;
+    s2s_federation_options_init(&o);
+    o.loop = n->options.loop;
+    o.env = n->options.env;
+    o.policy = n->options.policy;
+    o.ops = &OPS;
+    o.user = n;
+    o.dns_servers = (const char *const *)c->dns_servers;
+    o.dns_servers_len = c->dns_servers_len;
+    o.dns_anchors = (const char *const *)c->dns_anchors;
+    o.dns_anchors_len = c->dns_anchors_len;
+    return s2s_federation_new(&o, &n->federation, why);
+}
+
+s2s_err node_new(const node_options *options, FILE *errors, node **out)
+{
+    static const components_ops OPS = {on_component_stanza, on_undelivered, on_components_drained,
+                                       on_components_stopped};
+    const config *c = options->config;
+    s2s_err err = S2S_E_NOMEM;
+    char why[S2S_TEXT_MAX] = "";
+    node *n = s2s__alloc(options->env, sizeof *n);
+    if (!n)
+        return err;
+    n->options = *options;
+    n->since = uv_now(options->loop);
+    n->pings = (pings){.env = options->env, .loop = options->loop};
+    n->services = (services){.env = options->env, .accounts = c->accounts, .accounts_len = c->accounts_len,
+                             .answer = route_answer, .user = n};
+    err = components_new(options->env, options->loop, c->accounts, c->accounts_len, &OPS, n, &n->components);
+    if (err == S2S_OK)
+        err = make_federation(n, why);
+    if (err != S2S_OK) {
+        (void)fprintf(errors, "%s\n", *why ? why : s2s_strerror(err));
+    } else {
+        add_domains(n, errors, &err);
+        add_routes(n, errors, &err);
+    }
+    *out = n;
+    return err;
+}
+
+s2s_err node_listen(node *n, char why[S2S_TEXT_MAX])
+{
+    const config *c = n->options.config;
+    for (size_t i = 0; i < c->component_listen_len; i++) {
+        char bound[S2S_ADDRESS_MAX] = "";
+        s2s_err err = components_listen(n->components, c->component_listen[i], bound, why);
+        if (err != S2S_OK)
+            return err;
+        s2s_field field = {"address", s2s_str_of(*bound ? bound : c->component_listen[i])};
+        s2s__log(n->options.env, S2S_LOG_INFO, "listening for components", &field, 1);
+    }
+    for (size_t i = 0; i < c->listen_len; i++) {
+        char bound[S2S_ADDRESS_MAX] = "";
+        s2s_err err = s2s_federation_listen(n->federation, c->listen[i], bound, why);
+        if (err != S2S_OK)
+            return err;
+        s2s_field field = {"address", s2s_str_of(bound)};
+        s2s__log(n->options.env, S2S_LOG_INFO, "listening for servers", &field, 1);
+    }
+    return S2S_OK;
+}
+
+void node_stop(node *n)
+{
+    if (n->stopping)
+        return;
+    n->stopping = true;
+    n->federation_full = false;
+    if (n->federation)
+        s2s_federation_stop(n->federation);
+    else if (n->components)
+        components_stop(n->components);
+    if (n->components)
+        components_resume(n->components); /* what they have said already is heard */
+    if (!n->components)
+        n->options.stopped(n->options.user);
+}
+
+void node_free(node *n)
+{
+    if (!n)
+        return;
+    s2s_federation_free(n->federation);
+    pings_free(&n->pings);
+    s2s__free(n->options.env, n);
+}
+
+/* -- for the status ------------------------------------------------------------------------------------ */
+
+const config *node_config(const node *n)
+{
+    return n->options.config;
+}
+
+const s2s_federation *node_federation(const node *n)
+{
+    return n->federation;
+}
+
+bool node_is_attached(const node *n, const char *domain)
+{
+    return n->components && components_attached(n->components, s2s_str_of(domain));
+}
+
+uint64_t node_milliseconds(const node *n)
+{
+    return uv_now(n->options.loop);
+}
+
+uint64_t node_uptime_milliseconds(const node *n)
+{
+    return uv_now(n->options.loop) - n->since;
+}
