@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+"""peer.py: ejabberd, strict: certificates are the only way in (mod_s2s_dialback is not loaded)."""
+import shutil
+
+from lab import topology
+from lab.process import Process
+
+CONFIG = """\
+loglevel: {level}
+log_rotate_count: 0
+hosts: ["{host}"]
+certfiles: ["{certificate}"]
+ca_file: "{ca_file}"
+s2s_cafile: "{ca_file}"
+s2s_use_starttls: required
+outgoing_s2s_ipv4_address: "{address}"
+outgoing_s2s_families: [ipv4]
+s2s_timeout: 20
+acme: {{auto: false}}
+listen:
+  - {{port: {s2s_port}, ip: "{address}", module: ejabberd_s2s_in}}
+  - port: {component_port}
+    ip: "{address}"
+    module: ejabberd_service
+    access: all
+    hosts: {{"{component}": {{password: "{secret}"}}}}
+modules:
+  mod_disco: {{}}
+  mod_ping: {{}}
+"""
+# No epmd: the port of the Erlang node is given.
+CONTROL_CONFIG = """\
+ERLANG_NODE=interop@localhost
+ERL_DIST_PORT=14323
+INET_DIST_INTERFACE=127.0.0.1
+ERL_OPTIONS="-env ERL_CRASH_DUMP_BYTES 0"
+"""
+
+
+def start(lab, pki):
+    directory = lab.work / "ejabberd"
+    for name in ("log", "data"):
+        (directory / name).mkdir(parents=True)
+    (directory / "ejabberd.yml").write_text(CONFIG.format(
+        level="debug" if lab.debug else "info", host=topology.EJABBERD, component=topology.EJABBERD_COMPONENT,
+        certificate=lab.inside(pki.directory / f"{topology.EJABBERD}.pem"), ca_file=lab.inside(pki.ca_file),
+        address=topology.EJABBERD_ADDRESS, s2s_port=topology.S2S_PORT, component_port=topology.COMPONENT_PORT,
+        secret=topology.COMPONENT_SECRET))
+    (directory / "ejabberdctl.cfg").write_text(CONTROL_CONFIG)
+    shutil.copy(lab.rootfs / "etc/ejabberd/inetrc", directory)
+    lab.own("ejabberd", directory)
+    home = lab.inside(directory)
+    command = lab.chroot_command("ejabberd", [
+        "/usr/bin/env", f"HOME={home}", "LANG=C.UTF-8", "/usr/sbin/ejabberdctl", "--config-dir", home,
+        "--config", f"{home}/ejabberd.yml", "--ctl-config", f"{home}/ejabberdctl.cfg",
+        "--logs", f"{home}/log", "--spool", f"{home}/data", "foreground"])
+    ready = [(topology.EJABBERD_ADDRESS, port) for port in (topology.S2S_PORT, topology.COMPONENT_PORT)]
+    return Process("ejabberd", command, lab.logs, ready)
