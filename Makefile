@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+# A thin front for CMake: installs Debian's packages where they are missing, builds, runs. See README.md.
+PREFIX ?= /usr/local
+DESTDIR ?=
+JOBS ?= $(shell nproc)
+
+BUILD_PACKAGES = build-essential cmake ninja-build pkg-config libuv1-dev libgnutls28-dev libexpat1-dev \
+	libidn2-dev libunbound-dev libyaml-dev libjansson-dev
+RUN_PACKAGES = $(BUILD_PACKAGES) gnutls-bin
+LAB_PACKAGES = mmdebstrap iproute2 util-linux openssl python3 python3-slixmpp
+TEST_PACKAGES = $(RUN_PACKAGES) $(LAB_PACKAGES) libcriterion-dev mandoc
+
+SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+need = @missing=$$(for p in $(1); do \
+		[ "$$(dpkg-query -W -f='$${db:Status-Status}' $$p 2>/dev/null)" = installed ] || echo $$p; done); \
+	[ -z "$$missing" ] || { echo "installing:" $$missing; $(SUDO) apt-get -q update && \
+		$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends $$missing; }
+
+.PHONY: help build run test bench interop install clean
+
+help:
+	@echo "make run      two nodes on this machine, federating (ONCE=1: end after the check)"
+	@echo "make test     build with sanitizers, run all tests"
+	@echo "make build    release build: build/bin/s2sd, build/bin/s2sctl, build/lib"
+	@echo "make bench    benchmarks, as a table and as JSON"
+	@echo "make interop  the release build against real Prosody and ejabberd"
+	@echo "make install  PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)"
+
+build:
+	$(call need,$(BUILD_PACKAGES))
+	@cmake --preset release
+	@cmake --build --preset release -j $(JOBS)
+
+run:
+	$(call need,$(RUN_PACKAGES))
+	@$(MAKE) --no-print-directory build
+	@ONCE=$(ONCE) mod_s2s_eku/node/demo/run
+
+test:
+	$(call need,$(TEST_PACKAGES))
+	@cmake --preset asan
+	@cmake --build --preset asan -j $(JOBS)
+	@ctest --test-dir build/asan --output-on-failure -j $(JOBS)
+
+bench: build
+	@cmake --preset release -DS2S_BENCH=ON
+	@cmake --build --preset release -j $(JOBS)
+	@build/bin/s2s-bench
+
+interop:
+	$(call need,$(BUILD_PACKAGES) $(LAB_PACKAGES))
+	@$(MAKE) --no-print-directory build
+	@/usr/bin/python3 -B interop/run.py --bindir build/bin --cache build/interop
+
+install: build
+	@DESTDIR=$(DESTDIR) cmake --install build --prefix $(PREFIX)
+
+clean:
+	rm -rf build
