@@ -46,6 +46,17 @@ const char *s2s_revocation_word(s2s_revocation revocation)
     return "unchecked";
 }
 
+const char *s2s_dnssec_word(s2s_dnssec state)
+{
+    switch (state) {
+#define S2S_X(name, word)                                                                          \
+    case name: return word;
+        S2S_DNSSECS(S2S_X)
+#undef S2S_X
+    }
+    return "bogus";
+}
+
 void s2s_verdict_init(s2s_verdict *verdict)
 {
     *verdict = (s2s_verdict){.size = sizeof *verdict,

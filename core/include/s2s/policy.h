@@ -91,6 +91,7 @@ typedef struct s2s_verdict {
     bool would_tolerant;      /* what each mode would decide: true = accept */
     bool would_strict;
     s2s_revocation revocation;
+    bool dialback;            /* not trusted, but Server Dialback may prove the domain instead (XEP-0220) */
     int64_t expires;          /* earliest end of validity on the path, seconds since 1970; 0 = unknown */
     char reason[S2S_TEXT_MAX]; /* one sentence for the operator: what, and why */
     char tell[S2S_TEXT_MAX];   /* one sentence for the peer (<text/>); without host names */
@@ -101,6 +102,26 @@ S2S_API void s2s_verdict_init(s2s_verdict *verdict);
 /* Names one question; unique within a federation object. */
 typedef uint64_t s2s_ticket;
 
+/* What DNSSEC says of an answer (RFC 4035 section 4.3). */
+#define S2S_DNSSECS(X)                                                                             \
+    X(S2S_DNSSEC_UNCHECKED, "unchecked") /* nobody asked */                                        \
+    X(S2S_DNSSEC_INSECURE, "insecure")                                                             \
+    X(S2S_DNSSEC_SECURE, "secure")                                                                 \
+    X(S2S_DNSSEC_BOGUS, "bogus")
+
+typedef enum s2s_dnssec {
+#define S2S_X(name, word) name,
+    S2S_DNSSECS(S2S_X)
+#undef S2S_X
+} s2s_dnssec;
+S2S_API const char *s2s_dnssec_word(s2s_dnssec state);
+
+/* One TLSA record (RFC 6698 section 2.1). `data` is lent with it. */
+typedef struct s2s_tlsa {
+    uint8_t usage, selector, matching;
+    s2s_bytes data;
+} s2s_tlsa;
+
 /* Whom to judge. Everything is lent for the call. */
 typedef struct s2s_peer {
     size_t size;           /* sizeof(s2s_peer) */
@@ -110,7 +131,20 @@ typedef struct s2s_peer {
     const s2s_bytes *chain; /* DER, as presented, leaf first; may be empty */
     size_t chain_len;
     int64_t wall;          /* seconds since 1970 */
+    s2s_bytes staple;      /* the OCSP response (DER) that a receiver stapled; empty: none */
+    s2s_str target;        /* the host that a DNSSEC-secure SRV record named, normal form (RFC 7673); else absent */
+    s2s_dnssec tlsa_state; /* of the TLSA records of that host and port */
+    const s2s_tlsa *tlsa;  /* only if secure */
+    size_t tlsa_len;
 } s2s_peer;
+
+/* What holds for a remote domain before any connection with it is made. */
+typedef struct s2s_remote_rule {
+    size_t size;   /* sizeof(s2s_remote_rule) */
+    bool allow;    /* false: no stream either way */
+    bool dialback; /* Server Dialback may prove the domain where the certificate does not (XEP-0220) */
+    bool dane;     /* ask for TLSA records (RFC 7673) */
+} s2s_remote_rule;
 
 #define S2S_POLICY_ABI 1u
 /* All functions are called from the thread of the federation object that asks. */
@@ -123,6 +157,8 @@ typedef struct s2s_policy_ops {
      * is what it said (may be empty), `alert` the TLS alert number or -1. Writes one sentence with the likely
      * cause into `out` and returns true, or returns false if nothing is known about it. */
     bool (*explain_refusal)(void *self, s2s_str text, int alert, char out[S2S_TEXT_MAX]);
+    /* Optional (NULL: allowed, without dialback and DANE). Fills `out`, whose `size` is set. */
+    void (*remote_rule)(void *self, s2s_str local, s2s_str remote, s2s_remote_rule *out);
 } s2s_policy_ops;
 
 /* A policy as the library takes it: `self` belongs to the caller and outlives its users. */

@@ -24,6 +24,9 @@ Test(verdict, words_are_those_that_were_published)
         cr_expect_str_eq(s2s_eku_word(e), eku[e]);
     for (s2s_revocation r = S2S_REVOCATION_UNCHECKED; r <= S2S_REVOCATION_REVOKED; r++)
         cr_expect_str_eq(s2s_revocation_word(r), revocation[r]);
+    static const char *const dnssec[] = {"unchecked", "insecure", "secure", "bogus"};
+    for (s2s_dnssec d = S2S_DNSSEC_UNCHECKED; d <= S2S_DNSSEC_BOGUS; d++)
+        cr_expect_str_eq(s2s_dnssec_word(d), dnssec[d]);
 }
 
 Test(verdict, starts_as_refused_with_nothing_known)
@@ -32,7 +35,7 @@ Test(verdict, starts_as_refused_with_nothing_known)
     memset(&v, 0xff, sizeof v);
     s2s_verdict_init(&v);
     cr_expect_eq(v.size, sizeof v);
-    cr_expect_not(v.trusted);
+    cr_expect_not(v.trusted || v.dialback);
     cr_expect_not(v.purpose_server || v.purpose_client || v.would_tolerant || v.would_strict);
     cr_expect_eq(v.chain, S2S_CHAIN_ABSENT);
     cr_expect_eq(v.identity, S2S_IDENTITY_ABSENT);
