@@ -251,6 +251,8 @@ static bool set_up(play *p, const char *word, const char *arg)
         (void)snprintf(p->remote, sizeof p->remote, "%s", arg);
     else if (strcmp(word, "limit") == 0)
         set_limit(p, arg);
+    else if (strcmp(word, "direct-tls") == 0)
+        p->options.direct_tls = true;
     else if (strcmp(word, "start") == 0)
         return start(p);
     else if (strcmp(word, "any-output") == 0)

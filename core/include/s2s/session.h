@@ -27,6 +27,7 @@ typedef struct s2s_session_options {
     s2s_str local, remote;
     /* When negotiation must be over, on the clock of `now`; S2S_NEVER leaves it to limits.negotiation_ms. */
     s2s_time negotiate_by;
+    bool direct_tls; /* TLS comes first, without STARTTLS (XEP-0368): S2S_EV_START_TLS is the first event */
 } s2s_session_options;
 
 S2S_API void s2s_session_options_init(s2s_session_options *options, s2s_role role);
@@ -52,7 +53,7 @@ typedef struct s2s_event {
 } s2s_event;
 
 /* `env` must outlive the session. S2S_OK, S2S_E_INVAL, S2S_E_NOMEM. The initiator's header is in the
- * output at once. */
+ * output at once, unless TLS comes first. */
 S2S_API s2s_err s2s_session_new(const s2s_env *env, const s2s_session_options *options, s2s_time now,
                                 s2s_session **out);
 /* Takes NULL. */

@@ -195,9 +195,13 @@ s2s_err s2s_session_new(const s2s_env *env, const s2s_session_options *options, 
         err = S2S_E_NOMEM;
         s->local = s2s__strdup(env, options->local);
         s->remote = s2s__strdup(env, options->remote);
-        if (!s->local || !s->remote || (err = write_header(s)) != S2S_OK)
+        if (!s->local || !s->remote || (!options->direct_tls && (err = write_header(s)) != S2S_OK))
             goto fail;
-        s->header_sent = true;
+        s->header_sent = !options->direct_tls;
+    }
+    if (options->direct_tls) { /* DN-05 */
+        s2s__set_state(s, WAIT_TLS);
+        s2s__raise(s, S2S_EV_START_TLS);
     }
     *out = s;
     return S2S_OK;
