@@ -4,9 +4,8 @@
 
 #include "protocol/log.h"
 
-void s2s__accept(void *federation, uv_tcp_t *tcp)
+static void take(s2s_federation *f, uv_tcp_t *tcp, bool direct_tls)
 {
-    s2s_federation *f = federation;
     s2s_session_options options;
     s2s__stream *s = NULL;
     if (f->accepted >= f->env->limits.connections) {
@@ -21,8 +20,19 @@ void s2s__accept(void *federation, uv_tcp_t *tcp)
     }
     f->accepted++;
     s2s_session_options_init(&options, S2S_ACCEPTOR);
+    options.direct_tls = direct_tls;
     if (s2s__stream_connect(s, tcp, &options, NULL) != S2S_OK)
         s2s__stream_free(s);
+}
+
+void s2s__accept(void *federation, uv_tcp_t *tcp)
+{
+    take(federation, tcp, false);
+}
+
+void s2s__accept_direct(void *federation, uv_tcp_t *tcp)
+{
+    take(federation, tcp, true);
 }
 
 /* The peer's header: do we serve `local`, and may `remote` be? What the header in the clear claims is forgotten

@@ -154,25 +154,26 @@ s2s_err s2s_federation_add_domain(s2s_federation *f, s2s_str domain, const char 
     return err;
 }
 
-s2s_err s2s_federation_listen(s2s_federation *f, const char *address, char bound[S2S_ADDRESS_MAX],
-                              char why[S2S_TEXT_MAX])
+s2s_err s2s_federation_listen(s2s_federation *f, const char *address, s2s_tls_start tls,
+                              char bound[S2S_ADDRESS_MAX], char why[S2S_TEXT_MAX])
 {
     s2s__listener **list =
         f->env->ops->resize(f->env->user, f->listeners, (f->listeners_len + 1) * sizeof *list);
     if (!list)
         return refuse(why, S2S_E_NOMEM, "out of memory");
     f->listeners = list;
-    s2s_err err = s2s__listener_new(f->env, f->loop, address, s2s__accept, f, &list[f->listeners_len],
-                                    bound, why);
+    s2s_err err = s2s__listener_new(f->env, f->loop, address,
+                                    tls == S2S_TLS_DIRECT ? s2s__accept_direct : s2s__accept, f,
+                                    &list[f->listeners_len], bound, why);
     if (err == S2S_OK)
         f->listeners_len++;
     return err;
 }
 
-s2s_err s2s_federation_route(s2s_federation *f, const char *match, const char *address,
+s2s_err s2s_federation_route(s2s_federation *f, const char *match, const char *address, s2s_tls_start tls,
                              char why[S2S_TEXT_MAX])
 {
-    return s2s__routes_add(&f->routes, f->env, match, address, why);
+    return s2s__routes_add(&f->routes, f->env, match, address, tls, why);
 }
 
 /* -- beginning and end --------------------------------------------------------------------------------- */

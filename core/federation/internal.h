@@ -109,6 +109,7 @@ void s2s__report_closed(const s2s__stream *s, const s2s_close *close);
 
 /* accepting.c */
 void s2s__accept(void *federation, uv_tcp_t *tcp);
+void s2s__accept_direct(void *federation, uv_tcp_t *tcp); /* XEP-0368 */
 void s2s__accepting_open(s2s__stream *s, s2s_str local, s2s_str remote);
 void s2s__accepting_rejected(s2s__stream *s, const s2s_stanza *stanza, s2s_stanza_error error);
 

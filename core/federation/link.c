@@ -139,7 +139,7 @@ static s2s_time deadline(const s2s__stream *s)
     return s->since + s->f->env->limits.negotiation_ms;
 }
 
-static void connected(s2s__stream *s, uv_tcp_t *tcp)
+static void connected(s2s__stream *s, uv_tcp_t *tcp, bool direct)
 {
     char ascii[S2S_ASCII_DOMAIN_MAX + 1];
     s2s_session_options options;
@@ -147,6 +147,7 @@ static void connected(s2s__stream *s, uv_tcp_t *tcp)
     options.local = s2s_str_of(s->local);
     options.remote = s2s_str_of(s->remote);
     options.negotiate_by = deadline(s);
+    options.direct_tls = direct;
     const char *sni = s2s_domain_is_ip(options.remote) ? NULL : wire_name(s, ascii);
     s2s_err err = s2s__stream_connect(s, tcp, &options, sni);
     if (err != S2S_OK)
@@ -154,12 +155,12 @@ static void connected(s2s__stream *s, uv_tcp_t *tcp)
                       "no connection to the remote server could be made");
 }
 
-static void on_dialed(void *arg, s2s__dial_end end, uv_tcp_t *tcp, const char *text)
+static void on_dialed(void *arg, s2s__dial_end end, uv_tcp_t *tcp, bool direct, const char *text)
 {
     s2s__stream *s = arg;
     s->dial = NULL;
     switch (end) {
-    case S2S__DIAL_CONNECTED: connected(s, tcp); return;
+    case S2S__DIAL_CONNECTED: connected(s, tcp, direct); return;
     case S2S__DIAL_NO_ADDRESS: /* SZ-09 */
         not_connected(s, S2S_SE_REMOTE_SERVER_NOT_FOUND, text, "the DNS knows no server for that domain");
         return;
@@ -186,11 +187,13 @@ static void start_stream(s2s__link *link)
     }
     s->link = link;
     link->stream = s;
+    const s2s__route *route = s2s__routes_find(&f->routes, s2s_str_of(link->remote));
     s2s__dial_options options = {.env = f->env,
                                  .loop = f->loop,
                                  .resolver = f->resolver,
                                  .domain = wire_name(s, ascii),
-                                 .fixed = s2s__routes_find(&f->routes, s2s_str_of(link->remote)),
+                                 .fixed = route ? (const struct sockaddr *)&route->address : NULL,
+                                 .fixed_direct = route && route->tls == S2S_TLS_DIRECT,
                                  .by = deadline(s)};
     s2s_err err = options.domain || options.fixed ? s2s__dial_start(&options, on_dialed, s, &s->dial)
                                                   : S2S_E_SYNTAX;

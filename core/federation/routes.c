@@ -16,9 +16,9 @@ static s2s_err say(char why[S2S_TEXT_MAX], const char *what, const char *text)
 }
 
 s2s_err s2s__routes_add(s2s__routes *r, const s2s_env *env, const char *match, const char *address,
-                        char why[S2S_TEXT_MAX])
+                        s2s_tls_start tls, char why[S2S_TEXT_MAX])
 {
-    s2s__route route;
+    s2s__route route = {.tls = tls};
     char pattern[S2S_DOMAIN_MAX + 1];
     s2s_err err = s2s_pattern_normalise(s2s_str_of(match), pattern);
     if (err != S2S_OK)
@@ -36,11 +36,11 @@ s2s_err s2s__routes_add(s2s__routes *r, const s2s_env *env, const char *match, c
     return S2S_OK;
 }
 
-const struct sockaddr *s2s__routes_find(const s2s__routes *r, s2s_str domain)
+const s2s__route *s2s__routes_find(const s2s__routes *r, s2s_str domain)
 {
     for (size_t i = 0; i < r->len; i++) {
         if (s2s_pattern_matches(s2s_str_of(r->list[i].match), domain))
-            return (const struct sockaddr *)&r->list[i].address;
+            return &r->list[i];
     }
     return NULL;
 }

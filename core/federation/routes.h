@@ -5,11 +5,12 @@
 
 #include <sys/socket.h>
 
-#include "s2s/env.h"
+#include "s2s/federation.h"
 
 typedef struct s2s__route {
     char *match; /* normal form */
     struct sockaddr_storage address;
+    s2s_tls_start tls;
 } s2s__route;
 
 /* All zero is empty. */
@@ -20,9 +21,9 @@ typedef struct s2s__routes {
 
 /* S2S_OK, S2S_E_NOMEM; S2S_E_SYNTAX with `why` (may be NULL). */
 s2s_err s2s__routes_add(s2s__routes *r, const s2s_env *env, const char *match, const char *address,
-                        char why[S2S_TEXT_MAX]);
+                        s2s_tls_start tls, char why[S2S_TEXT_MAX]);
 /* The first that matches; NULL: none. Valid until the next _add. */
-const struct sockaddr *s2s__routes_find(const s2s__routes *r, s2s_str domain);
+const s2s__route *s2s__routes_find(const s2s__routes *r, s2s_str domain);
 void s2s__routes_free(s2s__routes *r, const s2s_env *env);
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "protocol/buf.h"
+#include "s2s/addr.h"
 #include "transport/dialer.h"
 
 enum { KEEPALIVE_SECONDS = 120, CLEAR_MAX = 65536 };
@@ -19,6 +20,7 @@ struct s2s__connection {
     s2s_session *session;
     s2s__pump *pump;          /* NULL before TLS */
     s2s_role role;
+    bool direct_tls;
     char *sni;                /* the initiator's; NULL: none (an IP literal) */
     char address[S2S_ADDRESS_MAX];
     s2s__buf clear;           /* bytes that go out before TLS */
@@ -298,13 +300,28 @@ static void session_closed(s2s__connection *c, const s2s_event *e)
 
 static void handshake(s2s__connection *c);
 
+/* Direct TLS: nobody has named a domain but the ClientHello (TL-09). */
+static s2s__identity *choose_identity(void *arg, s2s_str sni)
+{
+    s2s__connection *c = arg;
+    char name[S2S_DOMAIN_MAX + 1];
+    if (!sni.ptr)
+        return c->ops->identity(c->owner, S2S_STR_ABSENT);
+    return s2s_domain_normalise(sni, name) == S2S_OK ? c->ops->identity(c->owner, s2s_str_of(name)) : NULL;
+}
+
 static void start_tls(s2s__connection *c, s2s_str local)
 {
-    s2s__identity *identity = c->ops->identity(c->owner, local);
+    bool named = local.ptr != NULL;
+    s2s__pump_options options = {.role = c->role,
+                                 .credentials = c->io->credentials,
+                                 .identity = named ? c->ops->identity(c->owner, local) : NULL,
+                                 .choose = named ? NULL : choose_identity,
+                                 .choose_arg = c,
+                                 .sni = c->sni,
+                                 .alpn = c->direct_tls};
     collect(c); /* <starttls/> or <proceed/> is the last thing in the clear */
-    if (!identity ||
-        s2s__pump_new(c->io->env, c->role, c->io->credentials, identity,
-                      c->sni, &c->pump) != S2S_OK) {
+    if ((named && !options.identity) || s2s__pump_new(c->io->env, &options, &c->pump) != S2S_OK) {
         s2s_session_lost(c->session, now(c), "TLS could not be set up");
         return;
     }
@@ -493,6 +510,7 @@ s2s_err s2s__connection_new(s2s__io *io, uv_tcp_t *tcp, const s2s_session_option
     c->ops = ops;
     c->owner = owner;
     c->role = options->role;
+    c->direct_tls = options->direct_tls;
     c->timer_at = S2S_NEVER;
     size_t output = 2 * ((size_t)env->limits.output_bytes + env->limits.queue_bytes) +
                     16 * (size_t)env->limits.stanza_bytes;

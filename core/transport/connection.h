@@ -32,7 +32,8 @@ void s2s__io_free(s2s__io *io);
 typedef struct s2s__connection_ops {
     /* The peer's header (acceptor): answer with s2s__connection_accept or _refuse. */
     void (*open)(void *owner, s2s_str local, s2s_str remote);
-    /* TLS starts: whose certificate do we present for `local`? A borrowed reference; NULL ends the connection. */
+    /* TLS starts: whose certificate do we present for `local`? Absent: a peer that connects with direct TLS did not say.
+     * A borrowed reference; NULL ends the connection. */
     s2s__identity *(*identity)(void *owner, s2s_str local);
     /* Answer with s2s__connection_verdict, now or later. */
     void (*verify)(void *owner, s2s_str local, s2s_str remote);

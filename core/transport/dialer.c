@@ -28,6 +28,7 @@ struct s2s__dial {
     uv_tcp_t *tcp;
     struct sockaddr_storage *addresses;
     size_t count, next;
+    bool direct;
     char text[S2S_TEXT_MAX];
 };
 
@@ -89,7 +90,7 @@ static void finish(s2s__dial *d, s2s__dial_end end)
 {
     uv_tcp_t *tcp = d->tcp;
     d->tcp = NULL;
-    d->done(d->arg, end, tcp, d->text);
+    d->done(d->arg, end, tcp, d->direct, d->text);
     s2s__dial_cancel(d);
 }
 
@@ -252,6 +253,7 @@ s2s_err s2s__dial_start(const s2s__dial_options *options, s2s__dialed_cb done, v
     d->done = done;
     d->arg = arg;
     d->by = options->by;
+    d->direct = options->fixed && options->fixed_direct;
     uv_timer_init(d->loop, &d->timer);
     d->timer.data = d;
     s2s_err err = options->fixed ? start_fixed(d, options->fixed)

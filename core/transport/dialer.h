@@ -16,9 +16,9 @@ typedef enum s2s__dial_end {
     S2S__DIAL_FAILED,     /* addresses, but no connection */
 } s2s__dial_end;
 
-/* Called once, from the loop. CONNECTED: `tcp` (of s2s__tcp_new) is the callee's, its `data` is free to use; else NULL, and
- * `text` says in a sentence what failed last. The dial is not valid any more. */
-typedef void (*s2s__dialed_cb)(void *arg, s2s__dial_end end, uv_tcp_t *tcp, const char *text);
+/* Called once, from the loop. CONNECTED: `tcp` (of s2s__tcp_new) is the callee's, its `data` is free to use, and `direct`
+ * says that it begins with TLS; else NULL, and `text` says in a sentence what failed last. The dial is not valid any more. */
+typedef void (*s2s__dialed_cb)(void *arg, s2s__dial_end end, uv_tcp_t *tcp, bool direct, const char *text);
 
 typedef struct s2s__dial_options {
     const s2s_env *env;
@@ -26,6 +26,7 @@ typedef struct s2s__dial_options {
     s2s__resolver *resolver;
     const char *domain;           /* A-labels or an IP literal */
     const struct sockaddr *fixed; /* instead of the DNS (DN-10); or NULL. Copied */
+    bool fixed_direct;            /* and TLS comes first there (XEP-0368) */
     s2s_time by;                  /* when all of it must be over, uv_now() */
 } s2s__dial_options;
 

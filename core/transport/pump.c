@@ -7,7 +7,10 @@
 #include <string.h>
 
 #include "protocol/buf.h"
+#include "s2s/addr.h"
 #include "transport/credentials_gnutls.h"
+
+#define ALPN "xmpp-server" /* XEP-0368 section 3 */
 
 enum { RECORD_MAX = 16384 };
 
@@ -18,6 +21,8 @@ struct s2s__pump {
     const s2s_env *env;
     gnutls_session_t session;
     s2s__identity *identity;
+    s2s__identity *(*choose)(void *arg, s2s_str sni);
+    void *choose_arg;
     s2s__buf in, out;
     enum state state;
     bool eof;         /* TCP has ended: `in` will not grow */
@@ -70,23 +75,65 @@ static size_t output_max(const s2s_limits *limits)
     return 2 * ((size_t)limits->output_bytes + limits->queue_bytes + limits->stanza_bytes);
 }
 
-static int set_up(s2s__pump *p, s2s_role role, const s2s__credentials *credentials, const char *sni)
+/* The name that the ClientHello asks for; absent if it asks for none, or for something that is no host name. */
+static s2s_str requested_name(gnutls_session_t session, char name[S2S_DOMAIN_MAX + 1])
 {
-    bool client = role == S2S_INITIATOR;
+    unsigned type;
+    size_t len = S2S_DOMAIN_MAX;
+    if (gnutls_server_name_get(session, name, &len, &type, 0) < 0 || type != GNUTLS_NAME_DNS)
+        return S2S_STR_ABSENT;
+    return (s2s_str){name, strnlen(name, len)};
+}
+
+/* Also called a second time, after a HelloRetryRequest. */
+static int client_hello_came(gnutls_session_t session)
+{
+    s2s__pump *p = gnutls_transport_get_ptr(session);
+    char name[S2S_DOMAIN_MAX + 1];
+    s2s__identity *chosen = s2s__identity_ref(p->choose(p->choose_arg, requested_name(session, name)));
+    if (!chosen)
+        return GNUTLS_E_UNRECOGNIZED_NAME;
+    s2s__identity_unref(p->identity);
+    p->identity = chosen;
+    gnutls_session_set_ptr(session, chosen);
+    return 0;
+}
+
+static int set_up_initiator(s2s__pump *p, const s2s__pump_options *o)
+{
+    return o->sni ? gnutls_server_name_set(p->session, GNUTLS_NAME_DNS, o->sni, strlen(o->sni)) : 0;
+}
+
+static int set_up_acceptor(s2s__pump *p)
+{
+    /* asked for, not demanded (TL-08); and no list of CAs, which would make some peers send nothing */
+    gnutls_certificate_server_set_request(p->session, GNUTLS_CERT_REQUEST);
+    gnutls_certificate_send_x509_rdn_sequence(p->session, 1);
+    if (p->choose)
+        gnutls_handshake_set_post_client_hello_function(p->session, client_hello_came);
+    return 0;
+}
+
+static int offer_alpn(s2s__pump *p)
+{
+    gnutls_datum_t name = {(unsigned char *)(uintptr_t)ALPN, sizeof ALPN - 1}; /* only read */
+    return gnutls_alpn_set_protocols(p->session, &name, 1, GNUTLS_ALPN_MANDATORY);
+}
+
+static int set_up(s2s__pump *p, const s2s__pump_options *o)
+{
+    bool client = o->role == S2S_INITIATOR;
     unsigned flags = GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_NO_TICKETS |
                      (client ? GNUTLS_CLIENT | GNUTLS_FORCE_CLIENT_CERT : GNUTLS_SERVER);
     int r = gnutls_init(&p->session, flags);
     if (r >= 0)
-        r = s2s__credentials_apply(credentials, p->identity, p->session);
-    if (r >= 0 && client && sni)
-        r = gnutls_server_name_set(p->session, GNUTLS_NAME_DNS, sni, strlen(sni));
+        r = s2s__credentials_apply(o->credentials, p->identity, p->session);
+    if (r >= 0)
+        r = client ? set_up_initiator(p, o) : set_up_acceptor(p);
+    if (r >= 0 && o->alpn)
+        r = offer_alpn(p);
     if (r < 0)
         return r;
-    if (!client) {
-        /* asked for, not demanded (TL-08); and no list of CAs, which would make some peers send nothing */
-        gnutls_certificate_server_set_request(p->session, GNUTLS_CERT_REQUEST);
-        gnutls_certificate_send_x509_rdn_sequence(p->session, 1);
-    }
     gnutls_handshake_set_timeout(p->session, 0); /* the caller has a deadline */
     gnutls_handshake_set_max_packet_length(p->session, p->env->limits.chain_bytes);
     gnutls_transport_set_ptr(p->session, p);
@@ -96,8 +143,7 @@ static int set_up(s2s__pump *p, s2s_role role, const s2s__credentials *credentia
     return 0;
 }
 
-s2s_err s2s__pump_new(const s2s_env *env, s2s_role role, const s2s__credentials *credentials,
-                      s2s__identity *identity, const char *sni, s2s__pump **out)
+s2s_err s2s__pump_new(const s2s_env *env, const s2s__pump_options *options, s2s__pump **out)
 {
     s2s__pump *p = s2s__alloc(env, sizeof *p);
     if (!p)
@@ -105,10 +151,12 @@ s2s_err s2s__pump_new(const s2s_env *env, s2s_role role, const s2s__credentials 
     p->env = env;
     p->alert = -1;
     p->version = p->cipher = "";
-    p->identity = s2s__identity_ref(identity);
+    p->identity = s2s__identity_ref(options->identity);
+    p->choose = options->role == S2S_ACCEPTOR ? options->choose : NULL;
+    p->choose_arg = options->choose_arg;
     s2s__buf_init(&p->in, env, S2S__PUMP_INPUT_MAX);
     s2s__buf_init(&p->out, env, output_max(&env->limits));
-    int r = set_up(p, role, credentials, sni);
+    int r = set_up(p, options);
     if (r < 0) {
         s2s__pump_free(p);
         if (r == GNUTLS_E_MEMORY_ERROR)
@@ -155,6 +203,10 @@ static s2s_err fail(s2s__pump *p, int r)
         tell = false;
     } else if (r == GNUTLS_E_REHANDSHAKE) { /* TL-11: not supported, at once */
         (void)snprintf(p->error, sizeof p->error, "the peer asked for TLS renegotiation");
+    } else if (r == GNUTLS_E_UNRECOGNIZED_NAME && p->choose) {
+        (void)snprintf(p->error, sizeof p->error, "the peer asked for a domain that is not served here");
+    } else if (r == GNUTLS_E_NO_APPLICATION_PROTOCOL) {
+        (void)snprintf(p->error, sizeof p->error, "the peer does not want to speak XMPP between servers (ALPN)");
     } else if (r == GNUTLS_E_PUSH_ERROR) {
         (void)snprintf(p->error, sizeof p->error, "too much waits to be sent");
         tell = false;

@@ -14,12 +14,25 @@ typedef struct s2s__pump s2s__pump;
  * half of it. S2S_E_LIMIT from s2s__pump_feed. */
 #define S2S__PUMP_INPUT_MAX 131072
 
-/* `credentials` must outlive the pump. `identity` is what we present (a reference is taken; NULL: nothing, which an acceptor's
- * handshake does not survive). `sni`: the server's name as the initiator sends it, A-labels, or NULL.
- * A client certificate is asked for, never demanded (TL-08). The peer's chain is not judged here.
- * S2S_OK, S2S_E_NOMEM, S2S_E_INVAL (the name), S2S_E_TLS. */
-s2s_err s2s__pump_new(const s2s_env *env, s2s_role role, const s2s__credentials *credentials,
-                      s2s__identity *identity, const char *sni, s2s__pump **out);
+/* What is negotiated in TLS itself. All zero but role and credentials: a STARTTLS initiator without certificate. */
+typedef struct s2s__pump_options {
+    s2s_role role;
+    const s2s__credentials *credentials; /* outlive the pump */
+    /* What we present: a reference is taken. NULL: nothing, or whatever `choose` says. */
+    s2s__identity *identity;
+    /* Acceptor, where nothing but the ClientHello says whose certificate is wanted: called once it is there, with the
+     * name that it asks for (absent: none). A borrowed reference; NULL ends the handshake with unrecognized_name. */
+    s2s__identity *(*choose)(void *arg, s2s_str sni);
+    void *choose_arg;
+    const char *sni; /* initiator: the remote domain, A-labels (DN-06); NULL: none */
+    /* Direct TLS (XEP-0368): the initiator offers ALPN `xmpp-server`; the acceptor demands it of a peer that offers any
+     * protocol (TP-07) and takes one that offers none (DN-06). */
+    bool alpn;
+} s2s__pump_options;
+
+/* A client certificate is asked for, never demanded (TL-08); an acceptor without any certificate does not survive the
+ * handshake. The peer's chain is not judged here. S2S_OK, S2S_E_NOMEM, S2S_E_INVAL (the name), S2S_E_TLS. */
+s2s_err s2s__pump_new(const s2s_env *env, const s2s__pump_options *options, s2s__pump **out);
 void s2s__pump_free(s2s__pump *p); /* takes NULL */
 
 /* Gives it ciphertext (copied). S2S_OK, S2S_E_LIMIT, S2S_E_NOMEM: then nothing was taken. */

@@ -124,7 +124,9 @@ void config_free(config *c)
     free(c->accounts);
     free(c->remotes);
     free(c->routes);
-    free_texts(c->listen, c->listen_len);
+    for (size_t i = 0; i < c->listen_len; i++)
+        free(c->listen[i].address);
+    free(c->listen);
     free_texts(c->component_listen, c->component_listen_len);
     free_texts(c->ca_files, c->ca_files_len);
     free_texts(c->dns_servers, c->dns_servers_len);

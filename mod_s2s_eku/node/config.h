@@ -7,6 +7,7 @@
 
 #include "mod_s2s_eku/eku.h"
 #include "s2s/env.h"
+#include "s2s/federation.h"
 
 /* All strings are NUL-terminated, owned by the configuration, paths made absolute against the directory
  * of the configuration file. Domains are in normal form (s2s_domain_normalise). */
@@ -24,7 +25,13 @@ typedef struct config_account {
 
 typedef struct config_route {
     char *match, *address;
+    s2s_tls_start tls;
 } config_route;
+
+typedef struct config_listen {
+    char *address; /* "ADDRESS:PORT" */
+    s2s_tls_start tls;
+} config_listen;
 
 typedef struct config_remote {
     char *match;
@@ -34,7 +41,7 @@ typedef struct config_remote {
 typedef struct config {
     config_domain *domains;
     size_t domains_len;
-    char **listen; /* "ADDRESS:PORT" */
+    config_listen *listen;
     size_t listen_len;
     char **component_listen; /* "ADDRESS:PORT" or "unix:/path" */
     size_t component_listen_len;

@@ -103,9 +103,10 @@ static bool build_listen(const config_reading *r, config *c)
     const config_node *list = config_node_get(r->root, "listen");
     if (!make_array(list, sizeof *c->listen, &c->listen, &c->listen_len))
         return false;
-    char **address = c->listen;
-    for (const config_node *n = list ? list->first : NULL; n; n = n->next, address++) {
-        if (!copy_text(config_node_get(n, "address"), address))
+    config_listen *listen = c->listen;
+    for (const config_node *n = list ? list->first : NULL; n; n = n->next, listen++) {
+        listen->tls = (s2s_tls_start)number_of(config_node_get(n, "tls"), S2S_TLS_STARTTLS);
+        if (!copy_text(config_node_get(n, "address"), &listen->address))
             return false;
     }
     return true;
@@ -134,6 +135,7 @@ static bool build_routes(const config_reading *r, config *c)
         return false;
     config_route *route = c->routes;
     for (const config_node *n = list ? list->first : NULL; n; n = n->next, route++) {
+        route->tls = (s2s_tls_start)number_of(config_node_get(n, "tls"), S2S_TLS_STARTTLS);
         if (!copy_text(config_node_get(n, "match"), &route->match) ||
             !copy_text(config_node_get(n, "address"), &route->address))
             return false;

@@ -240,7 +240,8 @@ static void add_routes(node *n, FILE *errors, s2s_err *result)
     const config *c = n->options.config;
     char why[S2S_TEXT_MAX] = "";
     for (size_t i = 0; i < c->routes_len; i++) {
-        s2s_err err = s2s_federation_route(n->federation, c->routes[i].match, c->routes[i].address, why);
+        const config_route *route = &c->routes[i];
+        s2s_err err = s2s_federation_route(n->federation, route->match, route->address, route->tls, why);
         if (err != S2S_OK)
             report(errors, why, err, result);
     }
@@ -308,11 +309,13 @@ s2s_err node_listen(node *n, char why[S2S_TEXT_MAX])
     }
     for (size_t i = 0; i < c->listen_len; i++) {
         char bound[S2S_ADDRESS_MAX] = "";
-        s2s_err err = s2s_federation_listen(n->federation, c->listen[i], bound, why);
+        s2s_err err = s2s_federation_listen(n->federation, c->listen[i].address, c->listen[i].tls, bound, why);
         if (err != S2S_OK)
             return err;
-        s2s_field field = {"address", s2s_str_of(bound)};
-        s2s__log(n->options.env, S2S_LOG_INFO, "listening for servers", &field, 1);
+        bool direct = c->listen[i].tls == S2S_TLS_DIRECT;
+        s2s_field fields[] = {{"address", s2s_str_of(bound)},
+                              {"tls", direct ? S2S_STR("direct") : S2S_STR("starttls")}};
+        s2s__log(n->options.env, S2S_LOG_INFO, "listening for servers", fields, 2);
     }
     return S2S_OK;
 }

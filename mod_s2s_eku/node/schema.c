@@ -24,7 +24,7 @@ const config_key config_schema[] = {
     {"listen", CONFIG_LIST},
     {"listen[]", CONFIG_MAPPING},
     {"listen[].address", CONFIG_ADDRESS, .required = true},
-    {"listen[].tls", CONFIG_WORD, WORDS("starttls", "direct"), .now = "starttls"},
+    {"listen[].tls", CONFIG_WORD, WORDS("starttls", "direct")},
 
     {"components", CONFIG_MAPPING},
     {"components.listen", CONFIG_LIST, .single = true},
@@ -69,7 +69,7 @@ const config_key config_schema[] = {
     {"routes[]", CONFIG_MAPPING},
     {"routes[].match", CONFIG_MATCH, .required = true},
     {"routes[].address", CONFIG_ADDRESS, .required = true, .least = 1},
-    {"routes[].tls", CONFIG_WORD, WORDS("starttls", "direct"), .now = "starttls"},
+    {"routes[].tls", CONFIG_WORD, WORDS("starttls", "direct")},
 
     {"dns", CONFIG_MAPPING},
     {"dns.servers", CONFIG_LIST},

@@ -76,15 +76,22 @@ S2S_API s2s_err s2s_federation_add_domain(s2s_federation *f, s2s_str domain, con
                                           const char *key_file, char why[S2S_TEXT_MAX]);
 S2S_API bool s2s_federation_serves(const s2s_federation *f, s2s_str domain);
 
-/* Accepts streams on "ADDRESS:PORT" or "[V6]:PORT"; port 0 picks one. `bound` takes the real address. */
+/* How TLS begins on a connection. */
+typedef enum s2s_tls_start {
+    S2S_TLS_STARTTLS, /* in the stream (RFC 6120 section 5) */
+    S2S_TLS_DIRECT,   /* at once (XEP-0368) */
+} s2s_tls_start;
+
+/* Accepts streams on "ADDRESS:PORT" or "[V6]:PORT"; port 0 picks one. `bound` takes the real address. With direct TLS the
+ * certificate is chosen by SNI; without SNI it is that of the domain that was added first. */
 #define S2S_ADDRESS_MAX 64
-S2S_API s2s_err s2s_federation_listen(s2s_federation *f, const char *address, char bound[S2S_ADDRESS_MAX],
-                                      char why[S2S_TEXT_MAX]);
+S2S_API s2s_err s2s_federation_listen(s2s_federation *f, const char *address, s2s_tls_start tls,
+                                      char bound[S2S_ADDRESS_MAX], char why[S2S_TEXT_MAX]);
 
 /* A static route instead of DNS for remote domains that match ("peer.example", "*.peer.example" one or
  * more labels, "*"); the first that was added and matches wins. The certificate must still be the domain's (DN-10). */
 S2S_API s2s_err s2s_federation_route(s2s_federation *f, const char *match, const char *address,
-                                     char why[S2S_TEXT_MAX]);
+                                     s2s_tls_start tls, char why[S2S_TEXT_MAX]);
 
 /* Takes a stanza from a local sender. `from` must be at a domain served here and `to` must not be. It is delivered
  * to the remote server's stream, or an error comes back through ops->deliver (if it may be bounced): never lost

@@ -217,7 +217,7 @@ Test(federation, a_closed_port_is_a_timeout_without_names_in_the_text)
 {
     begin();
     char why[S2S_TEXT_MAX] = "";
-    cr_assert_eq(s2s_federation_route(n.a.f, "*.closed.example", "127.0.0.1:1", why), S2S_OK, "%s", why);
+    cr_assert_eq(s2s_federation_route(n.a.f, "*.closed.example", "127.0.0.1:1", S2S_TLS_STARTTLS, why), S2S_OK, "%s", why);
     cr_assert_eq(node_send(&n.a, "deep.er.closed.example", "m1"), S2S_OK);
     net_until(&n, &n.a.count, 1);
     cr_expect(has(node_last(&n.a), "remote-server-timeout"), "SZ-09: %s", node_last(&n.a));
@@ -249,7 +249,7 @@ Test(federation, a_silent_server_costs_no_more_than_the_deadline)
     cr_assert_eq(uv_listen((uv_stream_t *)&silent, 8, on_silent), 0);
     uv_tcp_getsockname(&silent, (struct sockaddr *)&at, &len);
     (void)snprintf(address, sizeof address, "127.0.0.1:%d", ntohs(at.sin_port));
-    cr_assert_eq(s2s_federation_route(n.a.f, "*", address, why), S2S_OK, "%s", why);
+    cr_assert_eq(s2s_federation_route(n.a.f, "*", address, S2S_TLS_STARTTLS, why), S2S_OK, "%s", why);
     cr_assert_eq(node_send(&n.a, "silent.example", "m1"), S2S_OK);
     net_until(&n, &n.a.count, 1);
     cr_expect(has(node_last(&n.a), "remote-server-timeout"));
@@ -328,7 +328,7 @@ Test(federation, a_domain_that_the_peer_does_not_serve_bounces)
 {
     char why[S2S_TEXT_MAX] = "";
     begin();
-    cr_assert_eq(s2s_federation_route(n.a.f, "other.example", n.b.address, why), S2S_OK);
+    cr_assert_eq(s2s_federation_route(n.a.f, "other.example", n.b.address, S2S_TLS_STARTTLS, why), S2S_OK);
     (void)node_send(&n.a, "other.example", "m1");
     net_until(&n, &n.a.count, 1);
     cr_expect(has(node_last(&n.a), "remote-server-timeout"));
@@ -354,7 +354,7 @@ Test(federation, stop_delivers_what_an_open_stream_holds_and_bounces_the_rest)
     enum { MANY = 2000 };
     char why[S2S_TEXT_MAX] = "";
     begin();
-    cr_assert_eq(s2s_federation_route(n.a.f, "closed.example", "127.0.0.1:1", why), S2S_OK);
+    cr_assert_eq(s2s_federation_route(n.a.f, "closed.example", "127.0.0.1:1", S2S_TLS_STARTTLS, why), S2S_OK);
     (void)node_send(&n.a, "b.example", "first");
     net_until(&n, &n.b.count, 1);
     for (int i = 0; i < MANY; i++)
@@ -407,11 +407,11 @@ Test(federation, bad_domains_and_addresses_are_named)
     cr_expect_eq(s2s_federation_add_domain(n.a.f, S2S_STR("c.example"), "/nonexistent.pem", key, why), S2S_E_INVAL);
     cr_expect(has(why, "/nonexistent.pem"), "%s", why);
     cr_expect_eq(s2s_federation_add_domain(n.a.f, S2S_STR("not a domain"), cert, key, why), S2S_E_INVAL);
-    cr_expect_neq(s2s_federation_listen(n.a.f, n.b.address, NULL, why), S2S_OK);
+    cr_expect_neq(s2s_federation_listen(n.a.f, n.b.address, S2S_TLS_STARTTLS, NULL, why), S2S_OK);
     cr_expect(has(why, n.b.address), "%s", why);
-    cr_expect_neq(s2s_federation_listen(n.a.f, "localhost:5269", NULL, why), S2S_OK);
-    cr_expect_neq(s2s_federation_route(n.a.f, "*.*.example", "127.0.0.1:1", why), S2S_OK);
-    cr_expect_neq(s2s_federation_route(n.a.f, "x.example", "127.0.0.1", why), S2S_OK);
+    cr_expect_neq(s2s_federation_listen(n.a.f, "localhost:5269", S2S_TLS_STARTTLS, NULL, why), S2S_OK);
+    cr_expect_neq(s2s_federation_route(n.a.f, "*.*.example", "127.0.0.1:1", S2S_TLS_STARTTLS, why), S2S_OK);
+    cr_expect_neq(s2s_federation_route(n.a.f, "x.example", "127.0.0.1", S2S_TLS_STARTTLS, why), S2S_OK);
     cr_expect(s2s_federation_serves(n.a.f, S2S_STR("A.Example.")));
     cr_expect(!s2s_federation_serves(n.a.f, S2S_STR("b.example")));
     net_end(&n);

@@ -3,6 +3,7 @@
 #include "two_nodes.h"
 
 #include <criterion/criterion.h>
+#include <gnutls/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,12 +12,26 @@ enum { GUARD_MS = 30000 };
 
 /* -- the policy ---------------------------------------------------------------------------------------- */
 
+static void read_name(const s2s_peer *peer, char *out, size_t room)
+{
+    gnutls_x509_crt_t leaf;
+    out[0] = '\0';
+    if (peer->chain_len == 0)
+        return;
+    gnutls_datum_t der = {(unsigned char *)(uintptr_t)peer->chain[0].ptr, (unsigned)peer->chain[0].len};
+    cr_assert_eq(gnutls_x509_crt_init(&leaf), 0);
+    cr_assert_eq(gnutls_x509_crt_import(leaf, &der, GNUTLS_X509_FMT_DER), 0);
+    (void)gnutls_x509_crt_get_subject_alt_name(leaf, 0, out, &room, NULL);
+    gnutls_x509_crt_deinit(leaf);
+}
+
 static s2s_err judge(void *self, const s2s_peer *peer, s2s_ticket ticket, s2s_verdict *out)
 {
     node *n = self;
     n->judged++;
     n->judged_role = peer->role;
     n->judged_chain = peer->chain_len;
+    read_name(peer, n->judged_name, sizeof n->judged_name);
     n->asked = ticket;
     out->trusted = !n->refuses;
     out->chain = S2S_CHAIN_VALID;
@@ -112,7 +127,7 @@ static void begin_node(net *n, node *x, const char *domain)
     o.dns_servers_len = 1;
     cr_assert_eq(s2s_federation_new(&o, &x->f, why), S2S_OK, "%s", why);
     net_add_domain(n, x, domain);
-    cr_assert_eq(s2s_federation_listen(x->f, "127.0.0.1:0", x->address, why), S2S_OK, "%s", why);
+    cr_assert_eq(s2s_federation_listen(x->f, "127.0.0.1:0", n->tls, x->address, why), S2S_OK, "%s", why);
 }
 
 void net_begin(net *n)
@@ -132,8 +147,8 @@ void net_begin_nodes(net *n)
     char why[S2S_TEXT_MAX] = "";
     begin_node(n, &n->a, "a.example");
     begin_node(n, &n->b, "b.example");
-    cr_assert_eq(s2s_federation_route(n->a.f, "b.example", n->b.address, why), S2S_OK, "%s", why);
-    cr_assert_eq(s2s_federation_route(n->b.f, "a.example", n->a.address, why), S2S_OK, "%s", why);
+    cr_assert_eq(s2s_federation_route(n->a.f, "b.example", n->b.address, n->tls, why), S2S_OK, "%s", why);
+    cr_assert_eq(s2s_federation_route(n->b.f, "a.example", n->a.address, n->tls, why), S2S_OK, "%s", why);
 }
 
 void net_until(net *n, const size_t *value, size_t want)

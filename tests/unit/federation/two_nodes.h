@@ -21,6 +21,7 @@ typedef struct node {
     size_t judged;
     s2s_role judged_role;
     size_t judged_chain;
+    char judged_name[64]; /* the dNSName of the leaf */
     char explained[S2S_TEXT_MAX]; /* the peer's words that were to be explained */
     /* what came */
     char *received[NODE_KEPT]; /* "kind type id from inner" */
@@ -36,6 +37,7 @@ typedef struct net {
     uv_timer_t guard;
     certs certs;
     dns_server dns;
+    s2s_tls_start tls; /* of listeners and routes: set it before net_begin_nodes */
     node a, b; /* a.example and b.example, each with a route to the other */
 } net;
 

@@ -37,7 +37,7 @@ static const char whole[] =
     "  - {name: b.example.org, certificate: b.pem, key: b.key, services: []}\n"
     "listen:\n"
     "  - address: \"[::]:5269\"\n"
-    "  - {address: 127.0.0.1:5270, tls: starttls}\n"
+    "  - {address: 127.0.0.1:5270, tls: direct}\n"
     "components:\n"
     "  listen: [127.0.0.1:5347, \"unix:/run/c.sock\", \"unix:c.sock\"]\n"
     "  accounts:\n"
@@ -55,7 +55,7 @@ static const char whole[] =
     "    - {match: \"*\", eku: strict}\n"
     "routes:\n"
     "  - {match: peer.example, address: 127.0.0.2:5269}\n"
-    "  - {match: \"*\", address: \"[::1]:5269\", tls: starttls}\n"
+    "  - {match: \"*\", address: \"[::1]:5269\", tls: direct}\n"
     "dns: {servers: [127.0.0.53@53, \"::1\"], trust_anchors: [anchors]}\n"
     "workers: 1\n"
     "limits: {stanza_bytes: 20000, retry_ms: 0, chain_bytes: 4096}\n"
@@ -118,11 +118,15 @@ static void expect_policy(const config *c)
 static void expect_network(const config *c)
 {
     cr_assert_eq(c->listen_len, 2);
-    cr_expect_str_eq(c->listen[0], "[::]:5269");
-    cr_expect_str_eq(c->listen[1], "127.0.0.1:5270");
+    cr_expect_str_eq(c->listen[0].address, "[::]:5269");
+    cr_expect_str_eq(c->listen[1].address, "127.0.0.1:5270");
+    cr_expect_eq(c->listen[0].tls, S2S_TLS_STARTTLS);
+    cr_expect_eq(c->listen[1].tls, S2S_TLS_DIRECT);
     cr_assert_eq(c->routes_len, 2);
     cr_expect_str_eq(c->routes[0].match, "peer.example");
     cr_expect_str_eq(c->routes[0].address, "127.0.0.2:5269");
+    cr_expect_eq(c->routes[0].tls, S2S_TLS_STARTTLS);
+    cr_expect_eq(c->routes[1].tls, S2S_TLS_DIRECT);
     cr_expect_str_eq(c->routes[1].match, "*");
     cr_expect_str_eq(c->routes[1].address, "[::1]:5269");
     cr_assert_eq(c->dns_servers_len, 2);

@@ -154,8 +154,6 @@ Test(config_check, takes_what_is_true_without_the_features_to_come)
 Test(config_check, refuses_the_features_to_come)
 {
     static const config_row row[] = {
-        {DOMAINS "listen: [{address: '127.0.0.1:1', tls: direct}]\n",
-         AT(2, 40) "listen[0].tls: \"direct\" is not there yet: leave it out, or say starttls\n"},
         {DOMAINS "policy:\n  dialback: fallback\n  require_eku: true\n  any_eku: accept\n"
                  "  client_only: accept\n  ocsp: must\n  dane: true\n  allow: false\n"
                  "  dialback_secret_file: no/such/file\n  plugin: [x]\n",

@@ -109,7 +109,6 @@ Test(config_docs, complete_configuration_lists_the_features_to_come)
         "or directory",
         "6:10: domains[0].key: cannot read \"/etc/letsencrypt/live/example.org/privkey.pem\": No such file or "
         "directory",
-        "11:10: listen[1].tls: \"direct\" is not there yet: leave it out, or say starttls",
         "17:20: components.accounts[0].secret_file: cannot read \"/etc/s2sd/chat.secret\": No such file or directory",
         "29:9: policy.ocsp: \"soft\" is not there yet: leave it out, or say off",
         "30:9: policy.dane: \"true\" is not there yet: leave it out, or say false",

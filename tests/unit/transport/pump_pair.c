@@ -29,13 +29,21 @@ void pair_end(pump_pair *pair)
     cr_expect_eq(pair->env.live, 0, "%zu blocks were not freed", pair->env.live);
 }
 
+s2s__pump *pair_pump(pump_pair *pair, s2s_role role, s2s__identity *identity)
+{
+    s2s__pump *p = NULL;
+    s2s__pump_options options = {.role = role,
+                                 .credentials = pair->credentials,
+                                 .identity = identity,
+                                 .sni = role == S2S_INITIATOR ? "example.org" : NULL};
+    cr_assert_eq(s2s__pump_new(&pair->env.env, &options, &p), S2S_OK);
+    return p;
+}
+
 void pair_make(pump_pair *pair, s2s__identity *of_initiator)
 {
-    const s2s_env *env = &pair->env.env;
-    cr_assert_eq(s2s__pump_new(env, S2S_INITIATOR, pair->credentials, of_initiator, "example.org",
-                               &pair->initiator), S2S_OK);
-    cr_assert_eq(s2s__pump_new(env, S2S_ACCEPTOR, pair->credentials, pair->identity, NULL,
-                               &pair->acceptor), S2S_OK);
+    pair->initiator = pair_pump(pair, S2S_INITIATOR, of_initiator);
+    pair->acceptor = pair_pump(pair, S2S_ACCEPTOR, pair->identity);
 }
 
 void pair_move(s2s__pump *from, s2s__pump *to, size_t step, void (*each)(s2s__pump *to))

@@ -19,6 +19,8 @@ typedef struct pump_pair {
 void pair_begin(pump_pair *pair);
 /* Frees all, and fails the test if a block is left. */
 void pair_end(pump_pair *pair);
+/* Makes one pump: the initiator asks for example.org. */
+s2s__pump *pair_pump(pump_pair *pair, s2s_role role, s2s__identity *identity);
 /* Makes both pumps; the acceptor always has the identity. */
 void pair_make(pump_pair *pair, s2s__identity *of_initiator);
 /* Moves all output of `from` to `to`, at most `step` bytes at a time, and calls `each` (may be NULL) after each step. */

@@ -36,9 +36,10 @@ static void on_accepted(void *arg, uv_tcp_t *tcp)
     s2s__tcp_close(&x->t.env, tcp);
 }
 
-static void on_dialed(void *arg, s2s__dial_end end, uv_tcp_t *tcp, const char *text)
+static void on_dialed(void *arg, s2s__dial_end end, uv_tcp_t *tcp, bool direct, const char *text)
 {
     dialing *x = arg;
+    (void)direct;
     x->ended++;
     x->end = end;
     (void)snprintf(x->text, sizeof x->text, "%s", text);

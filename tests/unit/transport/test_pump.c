@@ -243,11 +243,12 @@ Test(transport_pump, output_has_a_maximum)
 
 Test(transport_pump, failing_memory_ends_in_an_error)
 {
+    s2s__pump_options options = {.role = S2S_INITIATOR, .credentials = pair.credentials, .identity = pair.identity,
+                                 .alpn = true};
     s2s_err err = S2S_E_NOMEM;
     for (long n = 0; err != S2S_OK && n < 20; n++) {
         pair.env.fail_after = n;
-        err = s2s__pump_new(&pair.env.env, S2S_INITIATOR, pair.credentials, pair.identity, NULL,
-                            &pair.initiator);
+        err = s2s__pump_new(&pair.env.env, &options, &pair.initiator);
         if (err == S2S_OK)
             err = s2s__pump_handshake(pair.initiator) == S2S_E_AGAIN ? S2S_OK : S2S_E_NOMEM;
         s2s__pump_free(pair.initiator);

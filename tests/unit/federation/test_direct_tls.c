@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* test_direct_tls.c: two nodes that begin with TLS (XEP-0368). */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "two_nodes.h"
+
+static net n;
+
+static void begin(void)
+{
+    net_begin(&n);
+    n.tls = S2S_TLS_DIRECT;
+    net_begin_nodes(&n);
+}
+
+Test(direct_tls, message_there_and_reply_back)
+{
+    begin();
+    cr_assert_eq(node_send(&n.a, "b.example", "one"), S2S_OK);
+    net_until(&n, &n.b.count, 1);
+    cr_expect_str_eq(node_last(&n.b), "message  one x@a.example <body>one</body>", "DN-05");
+    cr_assert_eq(node_send(&n.b, "a.example", "two"), S2S_OK);
+    net_until(&n, &n.a.count, 1);
+    cr_expect_eq(n.b.judged_chain, 2u, "the certificate of the domain asked for, and its issuer");
+    net_end(&n);
+}
+
+Test(direct_tls, a_node_with_many_domains_shows_the_one_asked_for)
+{
+    char why[S2S_TEXT_MAX] = "";
+    begin();
+    net_add_domain(&n, &n.b, "c.example");
+    cr_assert_eq(s2s_federation_route(n.a.f, "c.example", n.b.address, S2S_TLS_DIRECT, why), S2S_OK, "%s", why);
+    cr_assert_eq(node_send(&n.a, "c.example", "one"), S2S_OK);
+    net_until(&n, &n.b.count, 1);
+    cr_expect_eq(n.a.judged_chain, 2u);
+    cr_expect_str_eq(n.a.judged_name, "c.example", "TL-09");
+    net_end(&n);
+}
+
+Test(direct_tls, an_unknown_domain_is_refused_in_tls)
+{
+    char why[S2S_TEXT_MAX] = "";
+    begin();
+    cr_assert_eq(s2s_federation_route(n.a.f, "other.example", n.b.address, S2S_TLS_DIRECT, why), S2S_OK);
+    (void)node_send(&n.a, "other.example", "m1");
+    net_until(&n, &n.a.count, 1);
+    cr_expect_not_null(strstr(node_last(&n.a), "remote-server-timeout"));
+    cr_expect_not_null(strstr(n.a.last_end.text, "112"), "TP-07: %s", n.a.last_end.text);
+    net_end(&n);
+}
+
+/* Either side starts in the wrong way: no stanza in the clear, and an end soon. */
+Test(direct_tls, the_two_ways_do_not_mix)
+{
+    char why[S2S_TEXT_MAX] = "", starttls[S2S_ADDRESS_MAX];
+    net_begin(&n);
+    n.tls = S2S_TLS_DIRECT;
+    n.a.t.env.limits.negotiation_ms = n.b.t.env.limits.negotiation_ms = 1000;
+    net_begin_nodes(&n);
+    net_add_domain(&n, &n.b, "c.example");
+    net_add_domain(&n, &n.b, "d.example");
+    cr_assert_eq(s2s_federation_listen(n.b.f, "127.0.0.1:0", S2S_TLS_STARTTLS, starttls, why), S2S_OK, "%s", why);
+    cr_assert_eq(s2s_federation_route(n.a.f, "c.example", starttls, S2S_TLS_DIRECT, why), S2S_OK);
+    cr_assert_eq(s2s_federation_route(n.a.f, "d.example", n.b.address, S2S_TLS_STARTTLS, why), S2S_OK);
+    (void)node_send(&n.a, "c.example", "m1");
+    (void)node_send(&n.a, "d.example", "m2");
+    net_until(&n, &n.a.count, 2);
+    cr_expect_eq(n.b.count, 0u, "DN-05");
+    cr_expect_eq(n.a.established, 0u, "DN-05");
+    net_end(&n);
+}
