@@ -23,6 +23,8 @@ struct s2s__pump {
     s2s__identity *identity;
     s2s__identity *(*choose)(void *arg, s2s_str sni);
     void *choose_arg;
+    void (*requested)(void *arg, bool tls13, s2s_bytes message);
+    void *requested_arg;
     s2s__buf in, out;
     enum state state;
     bool eof;         /* TCP has ended: `in` will not grow */
@@ -99,8 +101,23 @@ static int client_hello_came(gnutls_session_t session)
     return 0;
 }
 
+static int certificate_requested(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
+                                 const gnutls_datum_t *message)
+{
+    s2s__pump *p = gnutls_transport_get_ptr(session);
+    (void)type;
+    (void)when;
+    if (incoming)
+        p->requested(p->requested_arg, gnutls_protocol_get_version(session) >= GNUTLS_TLS1_3,
+                     (s2s_bytes){message->data, message->size});
+    return 0;
+}
+
 static int set_up_initiator(s2s__pump *p, const s2s__pump_options *o)
 {
+    if (o->requested)
+        gnutls_handshake_set_hook_function(p->session, GNUTLS_HANDSHAKE_CERTIFICATE_REQUEST, GNUTLS_HOOK_POST,
+                                           certificate_requested);
     return o->sni ? gnutls_server_name_set(p->session, GNUTLS_NAME_DNS, o->sni, strlen(o->sni)) : 0;
 }
 
@@ -154,6 +171,8 @@ s2s_err s2s__pump_new(const s2s_env *env, const s2s__pump_options *options, s2s_
     p->identity = s2s__identity_ref(options->identity);
     p->choose = options->role == S2S_ACCEPTOR ? options->choose : NULL;
     p->choose_arg = options->choose_arg;
+    p->requested = options->requested;
+    p->requested_arg = options->requested_arg;
     s2s__buf_init(&p->in, env, S2S__PUMP_INPUT_MAX);
     s2s__buf_init(&p->out, env, output_max(&env->limits));
     int r = set_up(p, options);
@@ -372,6 +391,14 @@ const char *s2s__pump_version(const s2s__pump *p)
 const char *s2s__pump_cipher(const s2s__pump *p)
 {
     return p->cipher;
+}
+
+s2s_str s2s__pump_alpn(const s2s__pump *p)
+{
+    gnutls_datum_t name;
+    if (gnutls_alpn_get_selected_protocol(p->session, &name) < 0)
+        return S2S_STR_ABSENT;
+    return (s2s_str){(const char *)name.data, name.size};
 }
 
 const char *s2s__pump_error(const s2s__pump *p)

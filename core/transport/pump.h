@@ -28,6 +28,10 @@ typedef struct s2s__pump_options {
     /* Direct TLS (XEP-0368): the initiator offers ALPN `xmpp-server`; the acceptor demands it of a peer that offers any
      * protocol (TP-07) and takes one that offers none (DN-06). */
     bool alpn;
+    /* Initiator: the acceptor asks for a certificate; `message` is its CertificateRequest (RFC 5246 section 7.4.4, RFC 8446
+     * section 4.3.2), lent for the call. May be NULL. */
+    void (*requested)(void *arg, bool tls13, s2s_bytes message);
+    void *requested_arg;
 } s2s__pump_options;
 
 /* A client certificate is asked for, never demanded (TL-08); an acceptor without any certificate does not survive the
@@ -70,6 +74,8 @@ bool s2s__pump_sent_certificate(const s2s__pump *p);
 /* "TLS1.3", "AES-256-GCM"; static; "" before the handshake is done. */
 const char *s2s__pump_version(const s2s__pump *p);
 const char *s2s__pump_cipher(const s2s__pump *p);
+/* The protocol that ALPN agreed on; absent: none. Valid as long as the pump. */
+s2s_str s2s__pump_alpn(const s2s__pump *p);
 
 /* One sentence about the failure; "" if there is none. Valid as long as the pump. */
 const char *s2s__pump_error(const s2s__pump *p);

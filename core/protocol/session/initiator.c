@@ -2,6 +2,7 @@
 /* initiator.c: the connecting side of a stream, one handler per expectation. */
 #include "protocol/auth/sasl.h"
 #include "protocol/session/machine.h"
+#include "protocol/stream/features.h"
 #include "protocol/xml/ns.h"
 
 /* ST-05..08: version decides; the id is the receiving entity's. */
@@ -109,23 +110,15 @@ void s2s__initiator_verdict(s2s_session *s, const s2s_verdict *verdict)
     s2s__set_state(s, EXPECT_HEADER_TLS);
 }
 
-static bool offers_external(s2s__tree *t, const s2s__node *features)
-{
-    const s2s__node *list = s2s__node_child(features, NS_SASL, "mechanisms");
-    for (const s2s__node *n = list ? list->first : NULL; n; n = n->next) {
-        if (s2s__node_is(n, NS_SASL, "mechanism") && s2s__str_is(s2s__node_text(t, n), "EXTERNAL"))
-            return true;
-    }
-    return false;
-}
-
 static void expect_features_tls(s2s_session *s, const s2s__node *n, s2s__tree *t)
 {
     if (!is_features(n)) {
         unexpected(s);
         return;
     }
-    if (!offers_external(t, n)) { /* SA-12: EXTERNAL is all that we use */
+    s2s__features offer;
+    s2s__features_read(t, n, &offer);
+    if (!s2s__features_have(&offer, S2S__OFFERS_EXTERNAL)) { /* SA-12: EXTERNAL is all that we use */
         s->close.sasl_refused = true;
         s2s__fail(s, S2S_COND_UNSUPPORTED_FEATURE,
                   "the peer does not offer SASL EXTERNAL: most likely it does not accept our certificate");
@@ -162,7 +155,7 @@ static void expect_sasl_result(s2s_session *s, const s2s__node *n, s2s__tree *t)
 /* ST-12: something that we do not know and that says it must be done. */
 static bool demands_unknown(const s2s__node *features)
 {
-    static const char *const KNOWN[] = {NS_TLS, NS_SASL, "urn:xmpp:features:dialback"};
+    static const char *const KNOWN[] = {NS_TLS, NS_SASL, NS_DIALBACK_FEATURE};
     for (const s2s__node *n = s2s__node_next_element(features->first); n;
          n = s2s__node_next_element(n->next)) {
         bool known = false;

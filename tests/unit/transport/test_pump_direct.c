@@ -155,3 +155,51 @@ Test(transport_pump_direct, a_server_without_alpn_is_taken)
     cr_expect_eq(raw_connect(&raw), S2S_OK, "DN-06: %s", s2s__pump_error(pair.initiator));
     raw_end(&raw);
 }
+
+struct request {
+    int calls;
+    bool tls13;
+    size_t len;
+};
+
+static void note_request(void *arg, bool tls13, s2s_bytes message)
+{
+    struct request *r = arg;
+    r->calls++;
+    r->tls13 = tls13;
+    r->len = message.len;
+}
+
+Test(transport_pump_direct, the_initiator_tells_that_it_was_asked_for_a_certificate_and_what_alpn_chose)
+{
+    static const struct {
+        const char *version;
+        bool asks, tls13;
+    } ROWS[] = {
+        {"NORMAL:-VERS-ALL:+VERS-TLS1.3", true, true},
+        {"NORMAL:-VERS-ALL:+VERS-TLS1.2", true, false},
+        {"NORMAL:-VERS-ALL:+VERS-TLS1.3", false, true},
+        {"NORMAL:-VERS-ALL:+VERS-TLS1.2", false, false},
+    };
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        raw_peer raw;
+        struct request request = {0};
+        s2s__pump_options options = {.role = S2S_INITIATOR, .credentials = pair.credentials, .sni = "example.org",
+                                     .alpn = true, .requested = note_request, .requested_arg = &request};
+        cr_assert_eq(s2s__pump_new(&pair.env.env, &options, &pair.initiator), S2S_OK);
+        raw_begin(&raw, GNUTLS_SERVER, ROWS[i].version, crt, key, pair.initiator);
+        gnutls_certificate_server_set_request(raw.session, ROWS[i].asks ? GNUTLS_CERT_REQUEST : GNUTLS_CERT_IGNORE);
+        set_alpn(raw.session, ROWS[i].asks ? "xmpp-server" : "", 0);
+        cr_assert_eq(raw_connect(&raw), S2S_OK, "%s", s2s__pump_error(pair.initiator));
+        cr_expect_eq(request.calls, ROWS[i].asks, "row %zu", i);
+        if (ROWS[i].asks) {
+            cr_expect_eq(request.tls13, ROWS[i].tls13, "row %zu", i);
+            cr_expect_gt(request.len, 0);
+        }
+        s2s_str chosen = s2s__pump_alpn(pair.initiator);
+        cr_expect(s2s_str_eq(chosen, ROWS[i].asks ? S2S_STR("xmpp-server") : S2S_STR_ABSENT), "row %zu", i);
+        raw_end(&raw);
+        s2s__pump_free(pair.initiator);
+        pair.initiator = NULL;
+    }
+}
