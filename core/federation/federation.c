@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "protocol/buf.h"
 #include "protocol/log.h"
@@ -96,11 +97,7 @@ void s2s_federation_streams(const s2s_federation *f, void (*each)(void *arg, con
 
 const s2s__domain *s2s__federation_domain(const s2s_federation *f, s2s_str name)
 {
-    for (size_t i = 0; i < f->domains_len; i++) {
-        if (s2s_str_eq(s2s_str_of(f->domains[i].name), name))
-            return &f->domains[i];
-    }
-    return NULL;
+    return s2s__setup_domain(f->setup, name);
 }
 
 bool s2s_federation_serves(const s2s_federation *f, s2s_str domain)
@@ -120,38 +117,10 @@ S2S_PRINTF(3, 4) static s2s_err refuse(char why[S2S_TEXT_MAX], s2s_err err, cons
     return err;
 }
 
-static s2s_err keep_domain(s2s_federation *f, const char *name, s2s__identity *identity)
-{
-    s2s__domain *list = f->env->ops->resize(f->env->user, f->domains, (f->domains_len + 1) * sizeof *list);
-    if (!list)
-        return S2S_E_NOMEM;
-    f->domains = list;
-    list[f->domains_len] = (s2s__domain){.name = s2s__strdup(f->env, s2s_str_of(name)), .identity = identity};
-    if (!list[f->domains_len].name)
-        return S2S_E_NOMEM;
-    f->domains_len++;
-    return S2S_OK;
-}
-
 s2s_err s2s_federation_add_domain(s2s_federation *f, s2s_str domain, const char *certificate_file,
                                   const char *key_file, char why[S2S_TEXT_MAX])
 {
-    char name[S2S_DOMAIN_MAX + 1];
-    s2s__identity *identity = NULL;
-    if (s2s_domain_normalise(domain, name) != S2S_OK)
-        return refuse(why, S2S_E_INVAL, "%.*s is not a domain", S2S_FMT(domain));
-    if (s2s__federation_domain(f, s2s_str_of(name)))
-        return refuse(why, S2S_E_EXISTS, "%s is served already", name);
-    s2s_err err = s2s__identity_load(f->env, certificate_file, key_file, &identity, why);
-    if (err != S2S_OK)
-        return err == S2S_E_NOMEM ? refuse(why, err, "%s", s2s_strerror(err)) : S2S_E_INVAL;
-    if (!s2s__identity_covers(identity, s2s_str_of(name)))
-        err = refuse(why, S2S_E_INVAL, "%s: the certificate is not for %s", certificate_file, name);
-    else if ((err = keep_domain(f, name, identity)) != S2S_OK)
-        refuse(why, err, "%s", s2s_strerror(err));
-    if (err != S2S_OK)
-        s2s__identity_unref(identity);
-    return err;
+    return s2s_setup_add_domain(f->setup, domain, certificate_file, key_file, why);
 }
 
 s2s_err s2s_federation_listen(s2s_federation *f, const char *address, s2s_tls_start tls,
@@ -173,7 +142,7 @@ s2s_err s2s_federation_listen(s2s_federation *f, const char *address, s2s_tls_st
 s2s_err s2s_federation_route(s2s_federation *f, const char *match, const char *address, s2s_tls_start tls,
                              char why[S2S_TEXT_MAX])
 {
-    return s2s__routes_add(&f->routes, f->env, match, address, tls, why);
+    return s2s_setup_add_route(f->setup, match, address, tls, why);
 }
 
 /* -- beginning and end --------------------------------------------------------------------------------- */
@@ -205,16 +174,20 @@ s2s_err s2s_federation_new(const s2s_federation_options *options, s2s_federation
     f->ops = options->ops;
     f->user = options->user;
     RB_INIT(&f->links);
-    s2s_err err = s2s__resolver_new(f->loop, env, options->dns_servers, options->dns_servers_len,
-                                    options->dns_anchors, options->dns_anchors_len, &f->resolver, why);
+    s2s_err err = s2s_setup_new(env, &f->setup);
+    if (err == S2S_OK)
+        err = s2s__resolver_new(f->loop, env, options->dns_servers, options->dns_servers_len,
+                                options->dns_anchors, options->dns_anchors_len, &f->resolver, why);
     if (err == S2S_OK && (err = s2s__io_init(&f->io, env, f->loop, why)) != S2S_OK)
         s2s__resolver_close(f->resolver, NULL, NULL);
     if (err != S2S_OK) {
+        s2s_setup_free(f->setup);
         s2s__free(env, f);
         return err;
     }
     uv_timer_init(f->loop, &f->stop_timer);
     f->stop_timer.data = f;
+    s2s__recheck_begin(f);
     *out = f;
     return S2S_OK;
 }
@@ -223,13 +196,8 @@ void s2s_federation_free(s2s_federation *f)
 {
     if (!f)
         return;
-    for (size_t i = 0; i < f->domains_len; i++) {
-        s2s__free(f->env, f->domains[i].name);
-        s2s__identity_unref(f->domains[i].identity);
-    }
-    s2s__free(f->env, f->domains);
+    s2s_setup_free(f->setup);
     s2s__free(f->env, f->listeners);
-    s2s__routes_free(&f->routes, f->env);
     s2s__io_free(&f->io);
     s2s__free(f->env, f);
 }
@@ -241,7 +209,7 @@ static void on_stop_timer_closed(uv_handle_t *handle)
     f->ops->stopped(f->user);
 }
 
-enum { LAST_PARTS = 2 }; /* resolver and flush handle, which close when the streams are gone */
+enum { LAST_PARTS = 3 }; /* the recheck timer; resolver and flush handle, which close when the streams are gone */
 
 static void part_closed(void *arg)
 {
@@ -254,6 +222,11 @@ static void on_flush_closed(uv_handle_t *handle)
 {
     s2s__io *io = handle->data;
     part_closed((char *)io - offsetof(s2s_federation, io));
+}
+
+static void on_recheck_closed(uv_handle_t *handle)
+{
+    part_closed(handle->data);
 }
 
 void s2s__federation_check_stopped(s2s_federation *f)
@@ -282,6 +255,26 @@ static void close_accepted(s2s_federation *f)
     }
 }
 
+size_t s2s_federation_close_remote(s2s_federation *f, s2s_str remote)
+{
+    char name[S2S_DOMAIN_MAX + 1];
+    size_t closed = 0;
+    if (s2s_domain_normalise(remote, name) != S2S_OK)
+        return 0;
+    for (s2s__stream *s = f->streams, *next; s; s = next) {
+        next = s->next;
+        if (!s->remote || strcmp(s->remote, name) != 0 || f->stopping)
+            continue;
+        closed++;
+        if (s->link)
+            s2s__link_reset(s->link, "closed by the operator");
+        else if (s->connection)
+            s2s__connection_close(s->connection, S2S_COND_NONE, NULL);
+    }
+    s2s__links_forgive(f, s2s_str_of(name));
+    return closed;
+}
+
 void s2s_federation_stop(s2s_federation *f)
 {
     if (f->stopping)
@@ -291,6 +284,7 @@ void s2s_federation_stop(s2s_federation *f)
         s2s__listener_close(f->listeners[i], part_closed);
     f->open_parts = (unsigned)f->listeners_len + LAST_PARTS;
     f->listeners_len = 0;
+    s2s__recheck_end(f, on_recheck_closed);
     uv_timer_start(&f->stop_timer, on_stop_timer, f->env->limits.close_ms, 0);
     close_accepted(f);
     s2s__links_each(f, s2s__link_stop);

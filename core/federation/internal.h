@@ -22,8 +22,16 @@ typedef struct s2s__stream s2s__stream;
 
 typedef struct s2s__domain {
     char *name; /* normal form */
+    char *file; /* of the certificate */
     s2s__identity *identity;
 } s2s__domain;
+
+struct s2s_setup {
+    const s2s_env *env;
+    s2s__domain *domains;
+    size_t domains_len;
+    s2s__routes routes;
+};
 
 struct s2s__stream {
     s2s_federation *f;
@@ -38,6 +46,7 @@ struct s2s__stream {
     s2s_ticket ticket; /* of the question that the policy has not answered; 0: none */
     s2s_verdict verdict;
     bool judged, established;
+    uint64_t checked; /* f->check when the verdict was given */
     uint64_t stanzas_in, stanzas_out;
 };
 
@@ -55,6 +64,13 @@ struct s2s__link {
 
 RB_HEAD(s2s__links, s2s__link);
 
+/* Judging streams again, and closing those whose peer's certificate has expired. */
+typedef struct s2s__recheck {
+    uv_timer_t timer;
+    uint64_t round; /* streams whose verdict is of an earlier one are to be judged again */
+    s2s_time next;  /* when a round begins by itself */
+} s2s__recheck;
+
 struct s2s_federation {
     const s2s_env *env;
     uv_loop_t *loop;
@@ -64,9 +80,8 @@ struct s2s_federation {
     s2s__io io;
     s2s__resolver *resolver;
     uv_timer_t stop_timer;
-    s2s__domain *domains;
-    size_t domains_len;
-    s2s__routes routes;
+    s2s_setup *setup; /* never NULL */
+    s2s__recheck recheck;
     s2s__listener **listeners;
     size_t listeners_len;
     s2s__stream *streams;
@@ -92,6 +107,17 @@ void s2s__federation_check_stopped(s2s_federation *f);
 /* A link has more or less room: tells the senders. */
 void s2s__federation_drained(s2s_federation *f);
 
+/* setup.c: NULL if it is not there. `name` in normal form. */
+const s2s__domain *s2s__setup_domain(const s2s_setup *setup, s2s_str name);
+
+/* recheck.c */
+void s2s__recheck_begin(s2s_federation *f);
+void s2s__recheck_end(s2s_federation *f, uv_close_cb closed);
+/* The stream has a verdict: wakes up in time for its end. */
+void s2s__recheck_note(s2s__stream *s);
+/* The policy's second word about an established stream. */
+void s2s__recheck_answer(s2s__stream *s, const s2s_verdict *verdict);
+
 /* stream.c: what both directions share. False: out of memory. */
 bool s2s__stream_name(s2s__stream *s, s2s_str local, s2s_str remote);
 s2s__stream *s2s__stream_new(s2s_federation *f, s2s_role role, s2s_str local, s2s_str remote);
@@ -101,9 +127,13 @@ s2s_err s2s__stream_connect(s2s__stream *s, uv_tcp_t *tcp, const s2s_session_opt
                             const char *sni);
 void s2s__stream_info(const s2s__stream *s, s2s_stream_info *out);
 void s2s__stream_answer(s2s__stream *s, const s2s_verdict *verdict);
+/* Asks the policy about the peer; the verdict comes to s2s__stream_answer, now or later. */
+void s2s__stream_judge(s2s__stream *s);
 
 /* report.c: the lines an operator reads. */
 void s2s__report_verdict(const s2s__stream *s);
+/* A stream is closed for `why` although it worked. */
+void s2s__report_withdrawn(const s2s__stream *s, const char *why);
 void s2s__report_established(const s2s__stream *s);
 void s2s__report_closed(const s2s__stream *s, const s2s_close *close);
 
@@ -123,6 +153,11 @@ void s2s__link_closed(s2s__link *link, const s2s__stream *s, s2s_stanza_error er
 void s2s__link_forgive(s2s_federation *f, s2s_str local, s2s_str remote);
 /* `what` may end the link that it gets, no other. */
 void s2s__links_each(s2s_federation *f, void (*what)(s2s__link *link));
+/* All links with `remote` (normal form) may connect at once again. */
+void s2s__links_forgive(s2s_federation *f, s2s_str remote);
+/* Ends its stream, which it must have, whatever that has come to: what waits makes a new one if it was open, else it is
+ * bounced. The link may be gone then. */
+void s2s__link_reset(s2s__link *link, const char *why);
 /* Sends what is queued if the stream is open, closes it, bounces the rest. */
 void s2s__link_stop(s2s__link *link);
 /* Time is up: bounces what still waits. */

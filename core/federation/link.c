@@ -187,7 +187,7 @@ static void start_stream(s2s__link *link)
     }
     s->link = link;
     link->stream = s;
-    const s2s__route *route = s2s__routes_find(&f->routes, s2s_str_of(link->remote));
+    const s2s__route *route = s2s__routes_find(&f->setup->routes, s2s_str_of(link->remote));
     s2s__dial_options options = {.env = f->env,
                                  .loop = f->loop,
                                  .resolver = f->resolver,
@@ -305,25 +305,35 @@ void s2s__link_forgive(s2s_federation *f, s2s_str local, s2s_str remote)
         link->failed_until = 0;
 }
 
-void s2s__link_stop(s2s__link *link)
+void s2s__links_forgive(s2s_federation *f, s2s_str remote)
+{
+    for (s2s__link *link = RB_MIN(s2s__links, &f->links); link; link = RB_NEXT(s2s__links, &f->links, link)) {
+        if (s2s_str_eq(s2s_str_of(link->remote), remote))
+            link->failed_until = 0;
+    }
+}
+
+void s2s__link_reset(s2s__link *link, const char *why)
 {
     s2s__stream *s = link->stream;
-    if (!s) {
-        remove_link(link);
-        return;
-    }
-    if (s->established) {
-        s2s__link_progress(link);
-        return;
-    }
     if (s->connection) {
         s2s__connection_close(s->connection, S2S_COND_NONE, NULL);
         return;
     }
     s2s__dial_cancel(s->dial);
     s->dial = NULL;
-    not_connected(s, S2S_SE_REMOTE_SERVER_TIMEOUT, "this server is shutting down",
-                  "this server is shutting down");
+    not_connected(s, S2S_SE_REMOTE_SERVER_TIMEOUT, why, why);
+}
+
+void s2s__link_stop(s2s__link *link)
+{
+    s2s__stream *s = link->stream;
+    if (!s)
+        remove_link(link);
+    else if (s->established)
+        s2s__link_progress(link);
+    else
+        s2s__link_reset(link, "this server is shutting down");
 }
 
 void s2s__link_give_up(s2s__link *link)

@@ -77,18 +77,48 @@ void s2s__report_verdict(const s2s__stream *s)
         write_line(s, S2S_LOG_WARN, "certificate refused", &l);
 }
 
-/* The peer ended a negotiation: was it because of our certificate? */
+void s2s__report_withdrawn(const s2s__stream *s, const char *why)
+{
+    s2s_stream_info info;
+    s2s__stream_info(s, &info);
+    line l = whose(&info);
+    add_verdict(&l, &s->verdict);
+    add_word(&l, "reason", why);
+    write_line(s, S2S_LOG_WARN, "stream withdrawn", &l);
+}
+
+/* The peer ended a negotiation: was it because of our certificate? False: nothing speaks for that. */
+static bool is_refusal(const s2s__stream *s, const s2s_close *close, s2s_refusal *out)
+{
+    const s2s__pump *pump = s->connection ? s2s__connection_pump(s->connection) : NULL;
+    out->alert = pump ? s2s__pump_alert(pump) : -1;
+    if (s->established)
+        return false;
+    if (close->origin == S2S_ORIGIN_PEER)
+        out->text = s2s_str_of(close->text);
+    if (close->sasl_refused)
+        out->by = close->origin == S2S_ORIGIN_PEER ? S2S_REFUSED_BY_SASL : S2S_REFUSED_BY_SILENCE;
+    else if (out->alert >= 0)
+        out->by = S2S_REFUSED_BY_ALERT;
+    else if (close->origin == S2S_ORIGIN_PEER && close->cond != S2S_COND_NONE)
+        out->by = S2S_REFUSED_BY_STREAM_ERROR;
+    else
+        return false;
+    return true;
+}
+
 static bool explain(const s2s__stream *s, const s2s_close *close, char out[S2S_TEXT_MAX])
 {
     const s2s_policy *policy = &s->f->policy;
-    const s2s__pump *pump = s->connection ? s2s__connection_pump(s->connection) : NULL;
-    int alert = pump ? s2s__pump_alert(pump) : -1;
-    bool refused = close->sasl_refused || alert >= 0 ||
-                   (close->origin == S2S_ORIGIN_PEER && close->cond != S2S_COND_NONE);
-    if (!refused || s->established || !policy->ops->explain_refusal)
+    s2s_bytes chain[S2S__IDENTITY_CHAIN_MAX];
+    s2s_refusal refusal = {.size = sizeof refusal, .role = s->role, .local = s2s_str_of(s->local),
+                           .remote = s2s_str_of(s->remote), .text = S2S_STR(""), .chain = chain};
+    if (!policy->ops->explain_refusal || !is_refusal(s, close, &refusal))
         return false;
-    s2s_str said = close->origin == S2S_ORIGIN_PEER ? s2s_str_of(close->text) : S2S_STR("");
-    return policy->ops->explain_refusal(policy->self, said, alert, out);
+    const s2s__domain *domain = s->local ? s2s__federation_domain(s->f, refusal.local) : NULL;
+    if (domain)
+        refusal.chain_len = s2s__identity_chain(domain->identity, chain);
+    return policy->ops->explain_refusal(policy->self, &refusal, out);
 }
 
 /* One line per failure: a refused certificate has had its own, and a connection that never said who it is
@@ -111,8 +141,10 @@ void s2s__report_closed(const s2s__stream *s, const s2s_close *close)
     add_word(&l, "by", s2s_origin_name(close->origin));
     add_word(&l, "condition", s2s_cond_name(close->cond));
     add_word(&l, "text", close->text);
-    if (explain(s, close, cause))
+    if (explain(s, close, cause)) {
+        info.cause = cause;
         add_word(&l, "cause", cause);
+    }
     write_line(s, level_of(s), s->established ? "stream closed" : "stream failed", &l);
     if (s->f->ops->stream)
         s->f->ops->stream(s->f->user, &info, close);

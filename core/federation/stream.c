@@ -73,14 +73,19 @@ void s2s__stream_free(s2s__stream *s)
 void s2s__stream_answer(s2s__stream *s, const s2s_verdict *verdict)
 {
     s->ticket = 0;
+    if (s->judged) {
+        s2s__recheck_answer(s, verdict);
+        return;
+    }
     s->judged = true;
     s->verdict = *verdict;
+    s2s__recheck_note(s);
     s2s__report_verdict(s);
     s2s__connection_verdict(s->connection, &s->verdict);
 }
 
-/* Asks the policy. One more certificate than allowed is passed on, so that it sees that there are too many. */
-static void judge(s2s__stream *s)
+/* One more certificate than allowed is passed on, so that it sees that there are too many. */
+void s2s__stream_judge(s2s__stream *s)
 {
     s2s_federation *f = s->f;
     s2s_verdict verdict;
@@ -124,8 +129,8 @@ static s2s__identity *on_identity(void *owner, s2s_str local)
 {
     s2s__stream *s = owner;
     const s2s__domain *domain = s2s__federation_domain(s->f, local);
-    if (!local.ptr && s->f->domains_len > 0) /* direct TLS without SNI */
-        domain = &s->f->domains[0];
+    if (!local.ptr && s->f->setup->domains_len > 0) /* direct TLS without SNI */
+        domain = &s->f->setup->domains[0];
     return domain ? domain->identity : NULL;
 }
 
@@ -133,7 +138,7 @@ static void on_verify(void *owner, s2s_str local, s2s_str remote)
 {
     (void)local; /* s2s__accepting_open has them, or they are ours */
     (void)remote;
-    judge(owner);
+    s2s__stream_judge(owner);
 }
 
 static void on_established(void *owner, s2s_str local, s2s_str remote)
@@ -239,5 +244,6 @@ void s2s__stream_info(const s2s__stream *s, s2s_stream_info *out)
         .stanzas_in = s->stanzas_in,
         .stanzas_out = s->stanzas_out,
         .queued_stanzas = s->link ? s->link->queue.stanzas : 0,
+        .cause = "",
     };
 }

@@ -206,6 +206,19 @@ int64_t s2s__identity_expires(const s2s__identity *identity)
     return (int64_t)gnutls_x509_crt_get_expiration_time(identity->chain[0]);
 }
 
+int64_t s2s__identity_begins(const s2s__identity *identity)
+{
+    return (int64_t)gnutls_x509_crt_get_activation_time(identity->chain[0]);
+}
+
+size_t s2s__identity_chain(const s2s__identity *identity, s2s_bytes out[S2S__IDENTITY_CHAIN_MAX])
+{
+    size_t len = 0;
+    for (; len < identity->presented_len && len < S2S__IDENTITY_CHAIN_MAX; len++)
+        out[len] = (s2s_bytes){identity->presented[len].cert.data, identity->presented[len].cert.size};
+    return len;
+}
+
 /* Both in ASCII. A wildcard stands for exactly one whole left-most label (ID-05). */
 static bool name_covers(s2s_str presented, s2s_str domain)
 {

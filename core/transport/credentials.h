@@ -27,8 +27,13 @@ void s2s__identity_unref(s2s__identity *identity);         /* takes NULL */
  * many peers do not look there. Never true for an IP literal. */
 bool s2s__identity_covers(const s2s__identity *identity, s2s_str domain);
 
-/* End of the leaf's validity, seconds since 1970. */
+/* The leaf's validity, seconds since 1970. */
+int64_t s2s__identity_begins(const s2s__identity *identity);
 int64_t s2s__identity_expires(const s2s__identity *identity);
+
+/* What is presented: DER, leaf first, as long as `identity`. Returns how many; no more than fit are told of. */
+#define S2S__IDENTITY_CHAIN_MAX 16
+size_t s2s__identity_chain(const s2s__identity *identity, s2s_bytes out[S2S__IDENTITY_CHAIN_MAX]);
 
 /* Protocol versions, algorithms and the callback that presents a pump's own identity. Must outlive all pumps
  * made with it. */

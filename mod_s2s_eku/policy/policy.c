@@ -187,10 +187,10 @@ static s2s_err judge(void *self, const s2s_peer *peer, s2s_ticket ticket, s2s_ve
     return err;
 }
 
-static bool explain_refusal(void *self, s2s_str text, int alert, char out[S2S_TEXT_MAX])
+static bool explain_refusal(void *self, const s2s_refusal *refusal, char out[S2S_TEXT_MAX])
 {
     (void)self;
-    return eku__explain_refusal(text, alert, out);
+    return eku__explain_refusal(refusal->text, refusal->alert, out);
 }
 
 s2s_policy eku_policy_interface(eku_policy *policy)

@@ -31,6 +31,7 @@ typedef struct s2s_stream_info {
     s2s_time since;          /* when it was opened, uv_now() */
     uint64_t stanzas_in, stanzas_out;
     size_t queued_stanzas;   /* wait for this stream to be established */
+    const char *cause;       /* at its end: why the peer refused our certificate, as the policy sees it; "" if it did not */
 } s2s_stream_info;
 
 #define S2S_FEDERATION_ABI 1u
@@ -92,6 +93,42 @@ S2S_API s2s_err s2s_federation_listen(s2s_federation *f, const char *address, s2
  * more labels, "*"); the first that was added and matches wins. The certificate must still be the domain's (DN-10). */
 S2S_API s2s_err s2s_federation_route(s2s_federation *f, const char *match, const char *address,
                                      s2s_tls_start tls, char why[S2S_TEXT_MAX]);
+
+/* What a federation object serves, and its static routes, prepared apart to be put in place as a whole. */
+typedef struct s2s_setup s2s_setup;
+/* `env` outlives it. S2S_OK, S2S_E_NOMEM. */
+S2S_API s2s_err s2s_setup_new(const s2s_env *env, s2s_setup **out);
+S2S_API void s2s_setup_free(s2s_setup *setup); /* takes NULL */
+/* As s2s_federation_add_domain and s2s_federation_route. */
+S2S_API s2s_err s2s_setup_add_domain(s2s_setup *setup, s2s_str domain, const char *certificate_file,
+                                     const char *key_file, char why[S2S_TEXT_MAX]);
+S2S_API s2s_err s2s_setup_add_route(s2s_setup *setup, const char *match, const char *address, s2s_tls_start tls,
+                                    char why[S2S_TEXT_MAX]);
+/* Puts `setup` in the place of what there was, and takes it over: new streams see all of it, or nothing. Streams stay, but
+ * those of domains that are not in it are closed (host-gone); then s2s_federation_recheck(). Not while stopping. */
+S2S_API void s2s_federation_replace(s2s_federation *f, s2s_setup *setup);
+
+/* Asks the policy again about the peer of every stream that its certificate has authenticated, a few in each turn of the
+ * loop: after new anchors, CRLs or rules. A stream whose peer is now refused is closed with `reset` (RFC 6120 section
+ * 13.7.2.3); a new one is made when it is needed. Happens by itself once a day; a certificate that expires ends its stream so
+ * at that time. */
+S2S_API void s2s_federation_recheck(s2s_federation *f);
+
+/* Closes all streams with `remote` (any form), either way, and forgets that it could not be reached: what waits, or comes
+ * next, makes new ones. Returns how many were closed. */
+S2S_API size_t s2s_federation_close_remote(s2s_federation *f, s2s_str remote);
+
+/* One of our certificates. Lent for the call. */
+typedef struct s2s_domain_info {
+    size_t size; /* sizeof(s2s_domain_info) */
+    s2s_str domain; /* normal form */
+    const char *certificate_file;
+    int64_t not_before, expires; /* of the leaf, seconds since 1970 */
+    const s2s_bytes *chain;      /* DER, leaf first */
+    size_t chain_len;
+} s2s_domain_info;
+S2S_API void s2s_federation_domains(const s2s_federation *f, void (*each)(void *arg, const s2s_domain_info *info),
+                                    void *arg);
 
 /* Takes a stanza from a local sender. `from` must be at a domain served here and `to` must not be. It is delivered
  * to the remote server's stream, or an error comes back through ops->deliver (if it may be bounced): never lost

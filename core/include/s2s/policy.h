@@ -146,6 +146,26 @@ typedef struct s2s_remote_rule {
     bool dane;     /* ask for TLSA records (RFC 7673) */
 } s2s_remote_rule;
 
+/* How a peer said that it does not take *our* certificate. */
+typedef enum s2s_refused_by {
+    S2S_REFUSED_BY_ALERT,       /* TLS; in TLS 1.3 the alert may come after our handshake (RFC 8446 section 4.4.2.4) */
+    S2S_REFUSED_BY_SASL,        /* <failure/> to EXTERNAL */
+    S2S_REFUSED_BY_SILENCE,     /* it did not offer EXTERNAL (XEP-0178 section 3) */
+    S2S_REFUSED_BY_STREAM_ERROR, /* perhaps for another reason: the text has to say so */
+} s2s_refused_by;
+
+/* Everything is lent for the call. */
+typedef struct s2s_refusal {
+    size_t size;      /* sizeof(s2s_refusal) */
+    s2s_role role;    /* ours: S2S_INITIATOR = we were the TLS client */
+    s2s_str local, remote; /* normal form; `remote` may be absent */
+    s2s_refused_by by;
+    s2s_str text;     /* what the peer said; may be empty */
+    int alert;        /* the TLS alert number (RFC 8446 section 6), -1: none */
+    const s2s_bytes *chain; /* what we presented: DER, leaf first; may be empty */
+    size_t chain_len;
+} s2s_refusal;
+
 #define S2S_POLICY_ABI 1u
 /* All functions are called from the thread of the federation object that asks. */
 typedef struct s2s_policy_ops {
@@ -153,10 +173,9 @@ typedef struct s2s_policy_ops {
     /* Judges `peer`. S2S_OK: `*out` is the verdict. S2S_E_PENDING: it comes later, once, through
      * s2s_federation_answer(..., ticket, ...). Any other error counts as refused. */
     s2s_err (*judge)(void *self, const s2s_peer *peer, s2s_ticket ticket, s2s_verdict *out);
-    /* Optional (NULL: the peer's words are logged alone). The peer refused *our* certificate: `text`
-     * is what it said (may be empty), `alert` the TLS alert number or -1. Writes one sentence with the likely
-     * cause into `out` and returns true, or returns false if nothing is known about it. */
-    bool (*explain_refusal)(void *self, s2s_str text, int alert, char out[S2S_TEXT_MAX]);
+    /* Optional (NULL: the peer's words are logged alone). The peer refused *our* certificate. Writes one sentence with
+     * the likely cause into `out` and returns true, or returns false if nothing is known about it. */
+    bool (*explain_refusal)(void *self, const s2s_refusal *refusal, char out[S2S_TEXT_MAX]);
     /* Optional (NULL: allowed, without dialback and DANE). Fills `out`, whose `size` is set. */
     void (*remote_rule)(void *self, s2s_str local, s2s_str remote, s2s_remote_rule *out);
 } s2s_policy_ops;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GUARD_MS = 30000 };
+enum { GUARD_MS = 30000, LOOK_MS = 20 };
 
 /* -- the policy ---------------------------------------------------------------------------------------- */
 
@@ -34,16 +34,19 @@ static s2s_err judge(void *self, const s2s_peer *peer, s2s_ticket ticket, s2s_ve
     read_name(peer, n->judged_name, sizeof n->judged_name);
     n->asked = ticket;
     out->trusted = !n->refuses;
+    out->expires = n->expires;
     out->chain = S2S_CHAIN_VALID;
     (void)snprintf(out->reason, sizeof out->reason, "the test says so");
     (void)snprintf(out->tell, sizeof out->tell, "told by the test");
     return n->pends ? S2S_E_PENDING : S2S_OK;
 }
 
-static bool explain(void *self, s2s_str text, int alert, char out[S2S_TEXT_MAX])
+static bool explain(void *self, const s2s_refusal *refusal, char out[S2S_TEXT_MAX])
 {
     node *n = self;
-    (void)snprintf(n->explained, sizeof n->explained, "%d %.*s", alert, S2S_FMT(text));
+    (void)snprintf(n->explained, sizeof n->explained, "%d %.*s", refusal->alert, S2S_FMT(refusal->text));
+    n->refused_by = refusal->by;
+    n->presented = refusal->chain_len;
     (void)snprintf(out, S2S_TEXT_MAX, "explained by the test");
     return true;
 }
@@ -71,11 +74,11 @@ static void drained(void *user)
 static void on_stream(void *user, const s2s_stream_info *info, const s2s_close *end)
 {
     node *n = user;
-    (void)info;
     if (!end) {
         n->established++;
         return;
     }
+    (void)snprintf(n->cause, sizeof n->cause, "%s", info->cause);
     n->ended++;
     n->last_end = *end;
 }
@@ -92,10 +95,19 @@ static const s2s_federation_ops OPS = {S2S_FEDERATION_ABI, deliver, drained, on_
 
 /* -- the network --------------------------------------------------------------------------------------- */
 
+/* Wakes the loop: what is waited for may happen in a timer, after which it would sleep on. */
 static void on_guard(uv_timer_t *timer)
 {
-    (void)timer;
-    cr_assert_fail("waited too long");
+    const net *n = timer->data;
+    cr_assert_lt(uv_now(&n->loop), n->give_up, "waited too long");
+}
+
+static void guard(net *n)
+{
+    uv_update_time(&n->loop);
+    n->give_up = uv_now(&n->loop) + GUARD_MS;
+    n->guard.data = n;
+    uv_timer_start(&n->guard, on_guard, LOOK_MS, LOOK_MS);
 }
 
 void net_add_domain(net *n, node *to, const char *domain)
@@ -153,7 +165,7 @@ void net_begin_nodes(net *n)
 
 void net_until(net *n, const size_t *value, size_t want)
 {
-    uv_timer_start(&n->guard, on_guard, GUARD_MS, 0);
+    guard(n);
     while (*value < want)
         uv_run(&n->loop, UV_RUN_ONCE);
     uv_timer_stop(&n->guard);
@@ -161,7 +173,7 @@ void net_until(net *n, const size_t *value, size_t want)
 
 void net_until_true(net *n, const bool *value)
 {
-    uv_timer_start(&n->guard, on_guard, GUARD_MS, 0);
+    guard(n);
     while (!*value)
         uv_run(&n->loop, UV_RUN_ONCE);
     uv_timer_stop(&n->guard);

@@ -17,12 +17,16 @@ typedef struct node {
     char address[S2S_ADDRESS_MAX];
     /* what its policy says */
     bool refuses, pends;
+    int64_t expires; /* of every certificate that it judges */
     s2s_ticket asked;
     size_t judged;
     s2s_role judged_role;
     size_t judged_chain;
     char judged_name[64]; /* the dNSName of the leaf */
     char explained[S2S_TEXT_MAX]; /* the peer's words that were to be explained */
+    s2s_refused_by refused_by;
+    size_t presented;    /* certificates of ours that it was told of then */
+    char cause[S2S_TEXT_MAX]; /* of the last end */
     /* what came */
     char *received[NODE_KEPT]; /* "kind type id from inner" */
     size_t count;
@@ -35,6 +39,7 @@ typedef struct node {
 typedef struct net {
     uv_loop_t loop;
     uv_timer_t guard;
+    s2s_time give_up;
     certs certs;
     dns_server dns;
     s2s_tls_start tls; /* of listeners and routes: set it before net_begin_nodes */

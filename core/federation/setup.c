@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/* setup.c: what is served, with which certificates, and the static routes: exchanged as a whole. */
+#include "federation/internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "protocol/buf.h"
+#include "s2s/addr.h"
+
+S2S_PRINTF(3, 4) static s2s_err refuse(char why[S2S_TEXT_MAX], s2s_err err, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    if (why)
+        (void)vsnprintf(why, S2S_TEXT_MAX, format, args);
+    va_end(args);
+    return err;
+}
+
+s2s_err s2s_setup_new(const s2s_env *env, s2s_setup **out)
+{
+    s2s_setup *setup = s2s__alloc(env, sizeof *setup);
+    if (!setup)
+        return S2S_E_NOMEM;
+    setup->env = env;
+    *out = setup;
+    return S2S_OK;
+}
+
+static void free_domain(const s2s_env *env, s2s__domain *d)
+{
+    s2s__free(env, d->name);
+    s2s__free(env, d->file);
+    s2s__identity_unref(d->identity);
+}
+
+void s2s_setup_free(s2s_setup *setup)
+{
+    if (!setup)
+        return;
+    for (size_t i = 0; i < setup->domains_len; i++)
+        free_domain(setup->env, &setup->domains[i]);
+    s2s__free(setup->env, setup->domains);
+    s2s__routes_free(&setup->routes, setup->env);
+    s2s__free(setup->env, setup);
+}
+
+const s2s__domain *s2s__setup_domain(const s2s_setup *setup, s2s_str name)
+{
+    for (size_t i = 0; i < setup->domains_len; i++) {
+        if (s2s_str_eq(s2s_str_of(setup->domains[i].name), name))
+            return &setup->domains[i];
+    }
+    return NULL;
+}
+
+/* Takes over `identity`, also on failure. */
+static s2s_err keep_domain(s2s_setup *setup, const char *name, const char *file, s2s__identity *identity)
+{
+    const s2s_env *env = setup->env;
+    s2s__domain d = {.name = s2s__strdup(env, s2s_str_of(name)), .file = s2s__strdup(env, s2s_str_of(file)),
+                     .identity = identity};
+    s2s__domain *list = env->ops->resize(env->user, setup->domains, (setup->domains_len + 1) * sizeof *list);
+    if (list)
+        setup->domains = list;
+    if (!list || !d.name || !d.file) {
+        free_domain(env, &d);
+        return S2S_E_NOMEM;
+    }
+    list[setup->domains_len++] = d;
+    return S2S_OK;
+}
+
+s2s_err s2s_setup_add_domain(s2s_setup *setup, s2s_str domain, const char *certificate_file, const char *key_file,
+                             char why[S2S_TEXT_MAX])
+{
+    char name[S2S_DOMAIN_MAX + 1];
+    s2s__identity *identity = NULL;
+    if (s2s_domain_normalise(domain, name) != S2S_OK)
+        return refuse(why, S2S_E_INVAL, "%.*s is not a domain", S2S_FMT(domain));
+    if (s2s__setup_domain(setup, s2s_str_of(name)))
+        return refuse(why, S2S_E_EXISTS, "%s is served already", name);
+    s2s_err err = s2s__identity_load(setup->env, certificate_file, key_file, &identity, why);
+    if (err != S2S_OK)
+        return err == S2S_E_NOMEM ? refuse(why, err, "%s", s2s_strerror(err)) : S2S_E_INVAL;
+    if (!s2s__identity_covers(identity, s2s_str_of(name))) {
+        s2s__identity_unref(identity);
+        return refuse(why, S2S_E_INVAL, "%s: the certificate is not for %s", certificate_file, name);
+    }
+    err = keep_domain(setup, name, certificate_file, identity);
+    return err == S2S_OK ? err : refuse(why, err, "%s", s2s_strerror(err));
+}
+
+s2s_err s2s_setup_add_route(s2s_setup *setup, const char *match, const char *address, s2s_tls_start tls,
+                            char why[S2S_TEXT_MAX])
+{
+    return s2s__routes_add(&setup->routes, setup->env, match, address, tls, why);
+}
+
+/* -- in place ------------------------------------------------------------------------------------------ */
+
+static void close_if_gone(s2s__stream *s)
+{
+    if (s->established && s->local && !s2s__federation_domain(s->f, s2s_str_of(s->local)))
+        s2s__connection_close(s->connection, S2S_COND_HOST_GONE, NULL); /* others fail by themselves at TLS */
+}
+
+void s2s_federation_replace(s2s_federation *f, s2s_setup *setup)
+{
+    s2s_setup *old = f->setup;
+    f->setup = setup;
+    for (s2s__stream *s = f->streams, *next; s; s = next) {
+        next = s->next;
+        close_if_gone(s);
+    }
+    s2s_setup_free(old); /* TLS sessions hold their certificates themselves */
+    s2s_federation_recheck(f);
+}
+
+void s2s_federation_domains(const s2s_federation *f, void (*each)(void *arg, const s2s_domain_info *info), void *arg)
+{
+    s2s_bytes chain[S2S__IDENTITY_CHAIN_MAX];
+    for (size_t i = 0; i < f->setup->domains_len; i++) {
+        const s2s__domain *d = &f->setup->domains[i];
+        s2s_domain_info info = {.size = sizeof info,
+                                .domain = s2s_str_of(d->name),
+                                .certificate_file = d->file,
+                                .not_before = s2s__identity_begins(d->identity),
+                                .expires = s2s__identity_expires(d->identity),
+                                .chain = chain,
+                                .chain_len = s2s__identity_chain(d->identity, chain)};
+        each(arg, &info);
+    }
+}
