@@ -22,7 +22,7 @@ help:
 	@echo "make run      two nodes on this machine, federating (ONCE=1: end after the check)"
 	@echo "make test     build with sanitizers, run all tests"
 	@echo "make build    release build: build/bin/s2sd, build/bin/s2sctl, build/lib"
-	@echo "make bench    benchmarks, as a table and as JSON"
+	@echo "make bench    two nodes under load beside the floor: a table and JSON (BENCH=--curves, --quick, --runs N)"
 	@echo "make interop  the release build against real Prosody and ejabberd"
 	@echo "make install  PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)"
 
@@ -42,10 +42,12 @@ test:
 	@cmake --build --preset asan -j $(JOBS)
 	@ctest --test-dir build/asan --output-on-failure -j $(JOBS)
 
-bench: build
+bench:
+	$(call need,$(BUILD_PACKAGES) python3)
 	@cmake --preset release -DS2S_BENCH=ON
 	@cmake --build --preset release -j $(JOBS)
 	@build/bin/s2s-bench
+	@/usr/bin/python3 -B tests/bench/bench.py $(BENCH)
 
 interop:
 	$(call need,$(BUILD_PACKAGES) $(LAB_PACKAGES))

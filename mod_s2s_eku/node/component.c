@@ -204,7 +204,7 @@ static void on_connection(uv_stream_t *handle, int status)
     }
     k->next = c->clients;
     c->clients = k;
-    if (++c->clients_len > COMPONENT_CONNECTIONS_MAX)
+    if (++c->clients_len > c->accounts_len + COMPONENT_CONNECTIONS_MAX)
         component_stream_close(k->stream, S2S_COND_RESOURCE_CONSTRAINT, "too many connections");
 }
 

@@ -8,7 +8,7 @@
 #include "config.h"
 #include "s2s/federation.h"
 
-/* Connections at once, attached or not; further ones are closed at once. */
+/* Connections at once beside one for each account, attached or not; further ones are closed at once. */
 #define COMPONENT_CONNECTIONS_MAX 256u
 
 typedef struct components components;
