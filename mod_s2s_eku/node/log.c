@@ -3,6 +3,7 @@
 #include "log.h"
 
 #include <errno.h>
+#include <gnutls/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -202,8 +203,14 @@ static s2s_err random_bytes(void *user, void *out, size_t len)
     return S2S_OK;
 }
 
+static s2s_err sha256(void *user, s2s_bytes in, uint8_t out[S2S_SHA256_LEN])
+{
+    (void)user;
+    return gnutls_hash_fast(GNUTLS_DIG_SHA256, in.ptr, in.len, out) == 0 ? S2S_OK : S2S_E_IO;
+}
+
 void log_env_init(s2s_env *env, log_sink *sink)
 {
-    static const s2s_env_ops OPS = {S2S_ENV_ABI, resize, random_bytes, write_line};
+    static const s2s_env_ops OPS = {S2S_ENV_ABI, resize, random_bytes, write_line, sha256};
     s2s_env_init(env, &OPS, sink);
 }

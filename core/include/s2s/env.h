@@ -19,7 +19,8 @@ typedef struct s2s_field {
     s2s_str value;
 } s2s_field;
 
-#define S2S_ENV_ABI 1u
+#define S2S_ENV_ABI 2u
+#define S2S_SHA256_LEN 32
 /* Called from the thread that owns the object at work. None may call back into the library. */
 typedef struct s2s_env_ops {
     uint32_t abi; /* S2S_ENV_ABI */
@@ -29,6 +30,8 @@ typedef struct s2s_env_ops {
     s2s_err (*random)(void *user, void *out, size_t len);
     /* Takes one log line; all is lent for the call. May be NULL: silence. */
     void (*log)(void *user, s2s_level level, const char *message, const s2s_field *fields, size_t count);
+    /* SHA-256 (FIPS 180-4) of `in`: what Server Dialback makes its keys with (dialback.h). May be NULL: no dialback. */
+    s2s_err (*sha256)(void *user, s2s_bytes in, uint8_t out[S2S_SHA256_LEN]);
 } s2s_env_ops;
 
 /* The caller owns it; it must outlive every object made with it and is never written to. */

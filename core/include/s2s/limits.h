@@ -24,8 +24,18 @@ extern "C" {
     X(xml_attributes, 64, 8, 1024, "attributes",                                                   \
       "attributes of one element; stream error policy-violation")                                 \
     X(sasl_attempts, 3, 1, 5, "attempts", "failed SASL attempts; stream error policy-violation")   \
+    X(stream_pairs, 64, 1, 4096, "pairs",                                                          \
+      "pairs of domains on one stream (XEP-0220); a further one gets the dialback error resource-constraint") \
+    X(dialback_asked, 16, 1, 1024, "pairs",                                                        \
+      "of these, undecided at once; a further one gets the dialback error resource-constraint")    \
+    X(dialback_calls, 256, 1, 65536, "calls",                                                      \
+      "calls to authoritative servers at once; a further one is the dialback error resource-constraint") \
+    X(dialback_calls_per_address, 16, 1, 65536, "calls",                                           \
+      "of these, for the peers at one address; a further one is the dialback error resource-constraint") \
+    X(dialback_ms, 20000, 1000, 600000, "ms",                                                      \
+      "one call to an authoritative server, DNS and TLS included; the dialback error remote-server-timeout") \
     X(negotiation_ms, 30000, 1000, 600000, "ms",                                                   \
-      "from the first step (DNS, or accept) to authenticated; the stanzas that wait are bounced")  \
+      "from the first step (DNS, or accept) to authenticated, dialback as long again; stanzas that wait bounce")  \
     X(close_ms, 5000, 100, 60000, "ms",                                                            \
       "wait for the peer's </stream:stream> after ours; then the connection is cut")              \
     X(stall_ms, 30000, 1000, 600000, "ms",                                                         \

@@ -5,6 +5,7 @@
 
 #include "s2s/addr.h"
 #include "s2s/base.h"
+#include "s2s/dialback.h"
 #include "s2s/env.h"
 #include "s2s/federation.h"
 #include "s2s/limits.h"

@@ -47,7 +47,7 @@ static void expect_header_auth(s2s_session *s, const s2s__header *h)
         return;
     }
     s2s__send_header(s);
-    if (!s2s__ok(s, s2s__buf_puts(&s->out, "<stream:features/>")))
+    if (!s2s__ok(s, s2s__offer(s, FEATURES_AUTH)))
         return;
     s2s__reader_set_limit(s->reader, s->env->limits.stanza_bytes);
     s2s__set_state(s, ESTABLISHED);
@@ -90,8 +90,7 @@ void s2s__acceptor_accept(s2s_session *s)
 {
     if (s->state == WAIT_ACCEPT_PLAIN) {
         s2s__send_header(s);
-        if (s2s__ok(s, s2s__buf_puts(&s->out, "<stream:features><starttls xmlns='" NS_TLS
-                                              "'><required/></starttls></stream:features>")))
+        if (s2s__ok(s, s2s__offer(s, FEATURES_PLAIN)))
             s2s__set_state(s, EXPECT_STARTTLS);
         return;
     }
@@ -117,9 +116,7 @@ void s2s__acceptor_verdict(s2s_session *s, const s2s_verdict *verdict)
         return;
     }
     s2s__send_header(s);
-    if (s2s__ok(s, s2s__buf_puts(&s->out, "<stream:features><mechanisms xmlns='" NS_SASL
-                                          "'><mechanism>EXTERNAL</mechanism></mechanisms>"
-                                          "</stream:features>")))
+    if (s2s__ok(s, s2s__offer(s, FEATURES_TLS)))
         s2s__set_state(s, EXPECT_AUTH);
 }
 

@@ -45,7 +45,7 @@ void s2s__incoming_stanza(s2s_session *s, const s2s_stanza *st)
 {
     if (s->role == S2S_INITIATOR) /* ST-20: one way without bidi */
         s2s__fail(s, S2S_COND_NOT_AUTHORIZED, "stanzas do not flow in this direction here");
-    else if (s->pairs.len == 0 || (s->state != ESTABLISHED && s->state != CLOSING))
+    else if (s->pairs.proven == 0 || (s->state != ESTABLISHED && s->state != CLOSING))
         s2s__fail(s, S2S_COND_NOT_AUTHORIZED, "not authenticated yet"); /* ST-15 */
     else
         check_addresses(s, st);

@@ -155,7 +155,8 @@ static void expect_sasl_result(s2s_session *s, const s2s__node *n, s2s__tree *t)
 /* ST-12: something that we do not know and that says it must be done. */
 static bool demands_unknown(const s2s__node *features)
 {
-    static const char *const KNOWN[] = {NS_TLS, NS_SASL, NS_DIALBACK_FEATURE};
+    static const char *const KNOWN[] = {NS_TLS, NS_SASL, NS_DIALBACK_FEATURE, NS_BIDI_FEATURE,
+                                        NS_SM,  NS_LIMITS, NS_CAPS};
     for (const s2s__node *n = s2s__node_next_element(features->first); n;
          n = s2s__node_next_element(n->next)) {
         bool known = false;

@@ -81,6 +81,10 @@ void s2s__send_header(s2s_session *s);
 /* New parser, new claims (ST-13). */
 bool s2s__restart(s2s_session *s, bool keep_pending);
 
+/* offer.c: sends one of an acceptor's feature sets: before TLS, behind it, when authenticated. */
+typedef enum s2s__feature_set { FEATURES_PLAIN, FEATURES_TLS, FEATURES_AUTH } s2s__feature_set;
+s2s_err s2s__offer(s2s_session *s, s2s__feature_set set);
+
 /* An item of the stream, in any state but CLOSED and DRAINING. */
 void s2s__initiator_open(s2s_session *s, const s2s__header *h);
 void s2s__initiator_nonza(s2s_session *s, const s2s__node *n, s2s__tree *t);

@@ -225,7 +225,7 @@ void s2s_session_free(s2s_session *s)
 
 static bool authenticated(const s2s_session *s)
 {
-    return s->pairs.len > 0;
+    return s->pairs.proven > 0;
 }
 
 s2s_err s2s_session_feed(s2s_session *s, s2s_time now, s2s_bytes in)

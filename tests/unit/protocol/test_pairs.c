@@ -30,12 +30,53 @@ Test(pairs, match_both_domains_in_any_form)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         cr_expect_eq(s2s__pairs_match(&pairs, s2s_str_of(rows[i].local), s2s_str_of(rows[i].remote)), rows[i].want,
                      "%s", rows[i].id);
-    cr_expect_eq(s2s__pairs_add(&pairs, &env.env, S2S_STR("b.example"), S2S_STR("c.example")), S2S_E_LIMIT,
-                 "SA-11: exactly one");
-    cr_expect_eq(pairs.len, 1);
+    cr_expect_eq(pairs.proven, 1u, "SA-11: exactly one");
     s2s__pairs_free(&pairs, &env.env);
     cr_expect_eq(s2s__pairs_match(&pairs, S2S_STR("b.example"), S2S_STR("a.example")), PAIR_REMOTE_UNKNOWN);
     cr_expect_eq(env.live, 0);
+}
+
+Test(pairs, what_is_asked_for_is_not_proven)
+{
+    test_env env;
+    s2s__pairs pairs = {0};
+    s2s_str b = S2S_STR("b.example"), a = S2S_STR("a.example"), c = S2S_STR("c.example");
+    test_env_init(&env);
+    cr_assert_eq(s2s__pairs_add(&pairs, &env.env, b, a), S2S_OK);
+    cr_assert_eq(s2s__pairs_ask(&pairs, &env.env, b, c), S2S_OK);
+    cr_assert_eq(s2s__pairs_ask(&pairs, &env.env, b, c), S2S_OK, "once more");
+    cr_expect_eq(s2s__pairs_asked(&pairs), 1u);
+    cr_expect_eq(s2s__pairs_match(&pairs, b, c), PAIR_REMOTE_UNKNOWN, "DB-03: not before it is valid");
+    cr_expect_eq(s2s__pairs_match(&pairs, b, a), PAIR_OK, "DB-03 DB-07: the others go on");
+    cr_assert_eq(s2s__pairs_add(&pairs, &env.env, b, c), S2S_OK);
+    cr_expect_eq(s2s__pairs_match(&pairs, b, c), PAIR_OK);
+    s2s__pairs_drop(&pairs, &env.env, b, c);
+    cr_expect_eq(s2s__pairs_match(&pairs, b, c), PAIR_OK, "only what is undecided can be dropped");
+    cr_assert_eq(s2s__pairs_ask(&pairs, &env.env, c, a), S2S_OK);
+    s2s__pairs_drop(&pairs, &env.env, c, a);
+    cr_expect_null(s2s__pairs_find(&pairs, c, a));
+    cr_expect_eq(s2s__pairs_asked(&pairs), 0u);
+    s2s__pairs_free(&pairs, &env.env);
+    cr_expect_eq(env.live, 0u);
+}
+
+Test(pairs, both_numbers_are_bounded)
+{
+    test_env env;
+    s2s__pairs pairs = {0};
+    s2s_str b = S2S_STR("b.example");
+    test_env_init(&env);
+    env.env.limits.stream_pairs = 3;
+    env.env.limits.dialback_asked = 2;
+    cr_assert_eq(s2s__pairs_ask(&pairs, &env.env, b, S2S_STR("1.example")), S2S_OK);
+    cr_assert_eq(s2s__pairs_ask(&pairs, &env.env, b, S2S_STR("2.example")), S2S_OK);
+    cr_expect_eq(s2s__pairs_ask(&pairs, &env.env, b, S2S_STR("3.example")), S2S_E_LIMIT, "DB-19: undecided");
+    cr_assert_eq(s2s__pairs_add(&pairs, &env.env, b, S2S_STR("1.example")), S2S_OK);
+    cr_assert_eq(s2s__pairs_ask(&pairs, &env.env, b, S2S_STR("3.example")), S2S_OK);
+    cr_expect_eq(s2s__pairs_ask(&pairs, &env.env, b, S2S_STR("4.example")), S2S_E_LIMIT);
+    cr_expect_eq(s2s__pairs_add(&pairs, &env.env, b, S2S_STR("4.example")), S2S_E_LIMIT, "all of them");
+    s2s__pairs_free(&pairs, &env.env);
+    cr_expect_eq(env.live, 0u);
 }
 
 Test(pairs, every_allocation_may_fail)
@@ -43,10 +84,11 @@ Test(pairs, every_allocation_may_fail)
     test_env env;
     s2s__pairs pairs = {0};
     test_env_init(&env);
-    for (long n = 0; n < 2; n++) {
+    for (long n = 0; n < 3; n++) {
         env.fail_after = n;
         cr_expect_eq(s2s__pairs_add(&pairs, &env.env, S2S_STR("b"), S2S_STR("a")), S2S_E_NOMEM);
         cr_expect_eq(pairs.len, 0, "nothing is authorised by half");
+        s2s__pairs_free(&pairs, &env.env);
         cr_expect_eq(env.live, 0);
     }
 }
