@@ -99,6 +99,13 @@ static void free_account(config_account *a)
     free(a->key);
 }
 
+static void free_remote(config_remote *r)
+{
+    free(r->match);
+    free_texts(r->ca_files, r->ca_files_len);
+    free_texts(r->pins, r->pins_len);
+}
+
 static void free_domain(config_domain *d)
 {
     free(d->name);
@@ -115,7 +122,7 @@ void config_free(config *c)
     for (size_t i = 0; i < c->accounts_len; i++)
         free_account(&c->accounts[i]);
     for (size_t i = 0; i < c->remotes_len; i++)
-        free(c->remotes[i].match);
+        free_remote(&c->remotes[i]);
     for (size_t i = 0; i < c->routes_len; i++) {
         free(c->routes[i].match);
         free(c->routes[i].address);
@@ -129,6 +136,7 @@ void config_free(config *c)
     free(c->listen);
     free_texts(c->component_listen, c->component_listen_len);
     free_texts(c->ca_files, c->ca_files_len);
+    free_texts(c->crl_files, c->crl_files_len);
     free_texts(c->dns_servers, c->dns_servers_len);
     free_texts(c->dns_anchors, c->dns_anchors_len);
     free(c->control);

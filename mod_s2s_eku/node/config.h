@@ -35,7 +35,13 @@ typedef struct config_listen {
 
 typedef struct config_remote {
     char *match;
-    eku_mode mode;
+    bool has_mode;
+    eku_mode mode; /* only then */
+    eku_choice allow, dialback;
+    char **ca_files;
+    size_t ca_files_len;
+    char **pins;
+    size_t pins_len;
 } config_remote;
 
 typedef struct config {
@@ -50,7 +56,11 @@ typedef struct config {
     bool trust_system;
     char **ca_files;
     size_t ca_files_len;
+    char **crl_files;
+    size_t crl_files_len;
     eku_mode mode;
+    bool require_eku, any_eku, client_only, dane, dialback, allow;
+    eku_ocsp ocsp;
     config_remote *remotes;
     size_t remotes_len;
     config_route *routes;

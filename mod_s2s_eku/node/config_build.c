@@ -112,17 +112,42 @@ static bool build_listen(const config_reading *r, config *c)
     return true;
 }
 
+static eku_choice choice_of(const config_node *n)
+{
+    if (!n)
+        return EKU_INHERIT;
+    return n->number ? EKU_YES : EKU_NO;
+}
+
+static bool build_remote(const config_node *n, config_remote *remote)
+{
+    const config_node *mode = config_node_get(n, "eku");
+    remote->has_mode = mode != NULL;
+    remote->mode = (eku_mode)number_of(mode, EKU_TOLERANT);
+    remote->allow = choice_of(config_node_get(n, "allow"));
+    remote->dialback = choice_of(config_node_get(n, "dialback"));
+    return copy_text(config_node_get(n, "match"), &remote->match) &&
+           build_texts(config_node_get(n, "ca_files"), &remote->ca_files, &remote->ca_files_len) &&
+           build_texts(config_node_get(n, "pins"), &remote->pins, &remote->pins_len);
+}
+
 static bool build_policy(const config_reading *r, config *c)
 {
     const config_node *policy = config_node_get(r->root, "policy");
     const config_node *list = config_node_get(policy, "remotes");
     c->mode = (eku_mode)number_of(config_node_get(policy, "eku"), EKU_TOLERANT);
+    c->require_eku = number_of(config_node_get(policy, "require_eku"), false);
+    c->any_eku = number_of(config_node_get(policy, "any_eku"), false);
+    c->client_only = number_of(config_node_get(policy, "client_only"), false);
+    c->ocsp = (eku_ocsp)number_of(config_node_get(policy, "ocsp"), EKU_OCSP_OFF);
+    c->dane = number_of(config_node_get(policy, "dane"), false);
+    c->dialback = number_of(config_node_get(policy, "dialback"), false);
+    c->allow = number_of(config_node_get(policy, "allow"), true);
     if (!make_array(list, sizeof *c->remotes, &c->remotes, &c->remotes_len))
         return false;
     config_remote *remote = c->remotes;
     for (const config_node *n = list ? list->first : NULL; n; n = n->next, remote++) {
-        remote->mode = (eku_mode)number_of(config_node_get(n, "eku"), (uint32_t)c->mode);
-        if (!copy_text(config_node_get(n, "match"), &remote->match))
+        if (!build_remote(n, remote))
             return false;
     }
     return true;
@@ -148,6 +173,7 @@ static bool build_trust_and_dns(const config_reading *r, config *c)
     const config_node *trust = config_node_get(r->root, "trust"), *dns = config_node_get(r->root, "dns");
     c->trust_system = number_of(config_node_get(trust, "system"), true);
     return build_texts(config_node_get(trust, "ca_files"), &c->ca_files, &c->ca_files_len) &&
+           build_texts(config_node_get(trust, "crl_files"), &c->crl_files, &c->crl_files_len) &&
            build_texts(config_node_get(dns, "servers"), &c->dns_servers, &c->dns_servers_len) &&
            build_texts(config_node_get(dns, "trust_anchors"), &c->dns_anchors, &c->dns_anchors_len);
 }
@@ -174,6 +200,7 @@ static bool build_log_and_control(const config_reading *r, config *c)
 
 /* The words of the schema stand in the order of the enumerations. */
 _Static_assert(EKU_TOLERANT == 0 && EKU_STRICT == 1, "policy.eku");
+_Static_assert(EKU_OCSP_OFF == 0 && EKU_OCSP_SOFT == 1 && EKU_OCSP_MUST == 2, "policy.ocsp");
 _Static_assert(S2S_LOG_DEBUG == 0 && S2S_LOG_ERROR == 3, "log.level");
 
 s2s_err config_build(const config_reading *r, config **out)

@@ -135,6 +135,20 @@ static void check_trust(config_reading *r)
                                "without the system's trust store at least one file is needed");
 }
 
+/* A public CA vouches for no domain with a client's certificate: some anchors must be the operator's alone. */
+static void check_client_only(config_reading *r)
+{
+    const config_node *trust = config_node_get(r->root, "trust"), *system = usable(trust, "system");
+    const config_node *policy = config_node_get(r->root, "policy"), *remotes = list_of(policy, "remotes");
+    config_node *client_only = usable(policy, "client_only");
+    bool own = (config_node_get(trust, "system") && !system) || (system && system->number == 0);
+    for (const config_node *n = remotes ? remotes->first : NULL; n; n = n->next)
+        own = own || config_node_get(n, "ca_files");
+    if (client_only && client_only->number && !own)
+        config_problem_key(r, client_only, "needs anchors that exclude the system's: trust.system: false, or "
+                                           "ca_files of a remote");
+}
+
 static void check_serves_something(config_reading *r)
 {
     const config_node *domains = config_node_get(r->root, "domains");
@@ -153,4 +167,5 @@ void config_check_rules(config_reading *r)
     check_once(r, domains_of(r), "name", "domains");
     check_accounts(r);
     check_trust(r);
+    check_client_only(r);
 }

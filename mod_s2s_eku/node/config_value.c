@@ -120,6 +120,12 @@ static void check_listen(config_reading *r, config_node *n, const config_key *ro
         check_form(r, n, address_ok(n->text, row->least), "ADDRESS:PORT, [IPV6]:PORT or unix:/PATH");
 }
 
+static bool pin_ok(const char *text)
+{
+    uint8_t hash[EKU_PIN_BYTES];
+    return eku_pin_decode(text, hash) == S2S_OK;
+}
+
 static bool has_controls(const config_node *n)
 {
     for (size_t i = 0; i < n->len; i++) {
@@ -153,6 +159,9 @@ void config_check_value(config_reading *r, config_node *n, const config_key *row
     case CONFIG_FILE: config_check_file(r, n); return;
     case CONFIG_SECRET_FILE: config_check_secret_file(r, n); return;
     case CONFIG_SOCKET: config_check_socket(r, n, 0); return;
+    case CONFIG_PIN:
+        check_form(r, n, pin_ok(n->text), "sha256/ and the base64 of a SHA-256 hash");
+        return;
     case CONFIG_SECRET:
     case CONFIG_TEXT:
     case CONFIG_MAPPING:

@@ -11,8 +11,8 @@
 
 #include "control.h"
 #include "log.h"
-#include "mod_s2s_eku/eku.h"
 #include "node.h"
+#include "policy.h"
 #include "protocol/log.h"
 
 enum { EXIT_GOOD = 0, EXIT_START = 1, EXIT_USAGE = 2, SIGNALS = 3 };
@@ -94,26 +94,6 @@ static s2s_err watch_signals(program *p)
     return S2S_OK;
 }
 
-static s2s_err make_policy(program *p, char why[S2S_TEXT_MAX])
-{
-    const config *c = p->config;
-    eku_options o;
-    eku_options_init(&o, &p->env);
-    o.mode = c->mode;
-    o.system_trust = c->trust_system;
-    o.ca_files = (const char *const *)c->ca_files;
-    o.ca_files_len = c->ca_files_len;
-    s2s_err err = eku_policy_new(&o, &p->policy, why);
-    for (size_t i = 0; i < c->remotes_len && err == S2S_OK; i++) {
-        err = eku_policy_add_remote(p->policy, c->remotes[i].match, c->remotes[i].mode);
-        if (err != S2S_OK)
-            (void)snprintf(why, S2S_TEXT_MAX, "policy: remotes: %s: %s", c->remotes[i].match, s2s_strerror(err));
-    }
-    if (err == S2S_OK)
-        p->interface = eku_policy_interface(p->policy);
-    return err;
-}
-
 /* Everything that can be checked without a socket. Faults are on standard error. */
 static s2s_err prepare(program *p)
 {
@@ -121,11 +101,12 @@ static s2s_err prepare(program *p)
     p->env.level = p->config->log_level;
     p->env.limits = p->config->limits;
     p->sink.json = p->config->log_json;
-    s2s_err err = make_policy(p, why);
+    s2s_err err = node_policy_new(&p->env, p->config, &p->policy, why);
     if (err != S2S_OK) {
         (void)fprintf(stderr, "%s\n", *why ? why : s2s_strerror(err));
         return err;
     }
+    p->interface = eku_policy_interface(p->policy);
     node_options o = {.env = &p->env, .loop = &p->loop, .config = p->config, .policy = &p->interface,
                       .stopped = on_node_stopped, .user = p};
     return node_new(&o, stderr, &p->node);

@@ -22,6 +22,7 @@ typedef enum config_type {
     CONFIG_SOCKET,        /* path of a Unix socket that s2sd makes */
     CONFIG_SECRET,
     CONFIG_SECRET_FILE,   /* the secret is its first line, without blanks around it */
+    CONFIG_PIN,           /* "sha256/BASE64" of a SubjectPublicKeyInfo */
     CONFIG_TEXT,
 } config_type;
 

@@ -113,6 +113,7 @@ static void say_detail(sentence *s, const eku__case *c, eku__finding finding, si
         break;
     case EKU__ACCEPTED:
     case EKU__ACCEPTED_BOTH:
+    case EKU__ACCEPTED_CLIENT:
     case EKU__ABSENT:
     case EKU__SELF_SIGNED:
     case EKU__REVOKED:
@@ -131,6 +132,9 @@ static void say_detail(sentence *s, const eku__case *c, eku__finding finding, si
     case EKU__STRICT_LEAF:
     case EKU__STRICT_CA:
     case EKU__NO_NAME:
+    case EKU__NO_EKU:
+    case EKU__OTHER_KEY:
+    case EKU__NOT_ALLOWED:
         say_subject(s, c, where);
         break;
     }

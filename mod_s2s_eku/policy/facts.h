@@ -60,6 +60,7 @@ typedef struct eku__facts {
 typedef struct eku__path {
     s2s_chain_status status; /* full validation without a purpose */
     bool server;             /* A: full validation for the purpose serverAuth */
+    bool client_alone;       /* not A, but full validation for the purpose clientAuth */
     bool constrained;        /* name constraints, on the path or its anchor */
     size_t index[EKU__PATH_MAX]; /* into eku__facts.certs: leaf first, up to below the anchor */
     size_t len;

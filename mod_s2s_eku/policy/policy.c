@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* policy.c: the policy object: anchors, modes per remote, and the way from a question to a verdict. */
+/* policy.c: the policy object, and the way from a question to a verdict. */
 #include "mod_s2s_eku/eku.h"
 
 #include <string.h>
@@ -8,27 +8,14 @@
 #include "policy/explain.h"
 #include "policy/names.h"
 #include "policy/refusal.h"
+#include "policy/remotes.h"
 #include "policy/rules.h"
-#include "policy/trust.h"
 #include "policy/verify.h"
 #include "protocol/buf.h"
-#include "s2s/addr.h"
-
-typedef enum match_kind { MATCH_ANY, MATCH_BELOW, MATCH_EXACT } match_kind;
-
-typedef struct remote_mode {
-    struct remote_mode *next;
-    eku_mode mode;
-    match_kind kind;
-    size_t len;
-    char domain[]; /* normal form */
-} remote_mode;
 
 struct eku_policy {
     const s2s_env *env;
-    eku_mode mode;
-    gnutls_x509_trust_list_t trust;
-    remote_mode *first, **end; /* in the order they were added */
+    eku__remotes *remotes; /* replaced as a whole */
 };
 
 const char *eku_mode_word(eku_mode mode)
@@ -40,19 +27,25 @@ const char *eku_mode_word(eku_mode mode)
     return "tolerant";
 }
 
+const char *eku_ocsp_word(eku_ocsp ocsp)
+{
+    switch (ocsp) {
+    case EKU_OCSP_OFF: return "off";
+    case EKU_OCSP_SOFT: return "soft";
+    case EKU_OCSP_MUST: return "must";
+    }
+    return "off";
+}
+
 void eku_options_init(eku_options *options, const s2s_env *env)
 {
-    *options = (eku_options){.size = sizeof *options, .env = env, .mode = EKU_TOLERANT, .system_trust = true};
+    *options = (eku_options){.size = sizeof *options, .env = env, .mode = EKU_TOLERANT, .allow = true,
+                             .system_trust = true};
 }
 
-static bool mode_ok(eku_mode mode)
+void eku_remote_init(eku_remote *remote, const char *match)
 {
-    return mode == EKU_TOLERANT || mode == EKU_STRICT;
-}
-
-static void policy_text(char why[S2S_TEXT_MAX], const char *text)
-{
-    s2s__copy_text(why, s2s_str_of(text));
+    *remote = (eku_remote){.size = sizeof *remote, .match = match};
 }
 
 s2s_err eku_policy_new(const eku_options *options, eku_policy **out, char why[S2S_TEXT_MAX])
@@ -60,19 +53,13 @@ s2s_err eku_policy_new(const eku_options *options, eku_policy **out, char why[S2
     char unwanted[S2S_TEXT_MAX];
     if (!why)
         why = unwanted;
-    if (options->size != sizeof *options || !mode_ok(options->mode)) {
-        policy_text(why, "the policy's options are not set up");
-        return S2S_E_INVAL;
-    }
     eku_policy *p = s2s__alloc(options->env, sizeof *p);
     if (!p) {
-        policy_text(why, s2s_strerror(S2S_E_NOMEM));
+        s2s__copy_text(why, s2s_str_of(s2s_strerror(S2S_E_NOMEM)));
         return S2S_E_NOMEM;
     }
     p->env = options->env;
-    p->mode = options->mode;
-    p->end = &p->first;
-    s2s_err err = eku__trust_load(options, &p->trust, why);
+    s2s_err err = eku__remotes_new(options, &p->remotes, why);
     if (err != S2S_OK) {
         eku_policy_free(p);
         return err;
@@ -81,84 +68,41 @@ s2s_err eku_policy_new(const eku_options *options, eku_policy **out, char why[S2
     return S2S_OK;
 }
 
+s2s_err eku_policy_add_remote(eku_policy *policy, const eku_remote *remote, char why[S2S_TEXT_MAX])
+{
+    char unwanted[S2S_TEXT_MAX];
+    return eku__remotes_add(policy->remotes, remote, why ? why : unwanted);
+}
+
+void eku_policy_replace(eku_policy *policy, eku_policy *with)
+{
+    eku__remotes *old = policy->remotes;
+    policy->remotes = with->remotes;
+    with->remotes = old;
+    eku_policy_free(with);
+}
+
 void eku_policy_free(eku_policy *p)
 {
     if (!p)
         return;
-    while (p->first) {
-        remote_mode *r = p->first;
-        p->first = r->next;
-        s2s__free(p->env, r);
-    }
-    eku__trust_free(p->trust);
+    eku__remotes_free(p->remotes);
     s2s__free(p->env, p);
 }
 
-s2s_err eku_policy_add_remote(eku_policy *p, const char *match, eku_mode mode)
-{
-    char domain[S2S_DOMAIN_MAX + 1] = "";
-    match_kind kind = MATCH_EXACT;
-    if (!mode_ok(mode))
-        return S2S_E_INVAL;
-    if (strcmp(match, "*") == 0) {
-        kind = MATCH_ANY;
-    } else if (strncmp(match, "*.", 2) == 0) {
-        kind = MATCH_BELOW;
-        match += 2;
-    }
-    if (kind != MATCH_ANY) {
-        s2s_err err = s2s_domain_normalise(s2s_str_of(match), domain);
-        if (err != S2S_OK)
-            return err == S2S_E_NOMEM ? err : S2S_E_INVAL;
-    }
-
-    size_t len = strlen(domain);
-    remote_mode *r = s2s__alloc(p->env, sizeof *r + len + 1);
-    if (!r)
-        return S2S_E_NOMEM;
-    r->mode = mode;
-    r->kind = kind;
-    r->len = len;
-    memcpy(r->domain, domain, len + 1);
-    *p->end = r;
-    p->end = &r->next;
-    return S2S_OK;
-}
-
-static bool remote_matches(const remote_mode *r, s2s_str remote)
-{
-    s2s_str domain = {r->domain, r->len};
-    switch (r->kind) {
-    case MATCH_ANY: return true;
-    case MATCH_EXACT: return s2s_str_eq(remote, domain);
-    case MATCH_BELOW:
-        return remote.len > r->len + 1 && remote.ptr[remote.len - r->len - 1] == '.' &&
-               memcmp(remote.ptr + remote.len - r->len, r->domain, r->len) == 0;
-    }
-    return false;
-}
-
-static eku_mode mode_for(const eku_policy *p, s2s_str remote)
-{
-    for (const remote_mode *r = p->first; r; r = r->next) {
-        if (remote_matches(r, remote))
-            return r->mode;
-    }
-    return p->mode;
-}
-
 /* Facts and path of what was presented. A chain that cannot be read leaves no facts, and its status says so. */
-static s2s_err examine(const eku_policy *p, const s2s_peer *peer, eku__facts *facts, eku__path *path)
+static s2s_err examine(const s2s_env *env, const eku__trust *trust, const s2s_peer *peer, eku__facts *facts,
+                       eku__path *path)
 {
-    eku__chain chain = {.env = p->env};
+    eku__chain chain = {.env = env};
     path->status = S2S_CHAIN_ABSENT;
     if (peer->chain_len == 0)
         return S2S_OK;
-    s2s_err err = eku__chain_import(p->env, peer->chain, peer->chain_len, &chain);
+    s2s_err err = eku__chain_import(env, peer->chain, peer->chain_len, &chain);
     if (err == S2S_OK)
         err = eku__facts_read(&chain, facts);
     if (err == S2S_OK)
-        err = eku__verify(p->trust, &chain, path);
+        err = eku__verify(trust->list, &chain, path);
     eku__chain_free(&chain);
     if (err == S2S_E_SYNTAX || err == S2S_E_LIMIT) {
         path->status = S2S_CHAIN_MALFORMED;
@@ -167,20 +111,34 @@ static s2s_err examine(const eku_policy *p, const s2s_peer *peer, eku__facts *fa
     return err;
 }
 
+static bool has_pinned_key(const eku__cert *leaf, const eku__terms *terms)
+{
+    for (size_t i = 0; i < terms->pins_len; i++) {
+        if (memcmp(leaf->spki_sha256, terms->pins[i], EKU_PIN_BYTES) == 0)
+            return true;
+    }
+    return terms->pins_len == 0;
+}
+
 static s2s_err judge(void *self, const s2s_peer *peer, s2s_ticket ticket, s2s_verdict *out)
 {
     const eku_policy *p = self;
     (void)ticket; /* the answer is always at hand */
+    const eku__terms *terms = eku__remotes_find(p->remotes, peer->remote);
     eku__facts facts = {.env = p->env};
     eku__path path = {.len = 0};
-    s2s_err err = examine(p, peer, &facts, &path);
+    s2s_err err = examine(p->env, terms->trust, peer, &facts, &path);
     if (err == S2S_OK) {
-        eku__case c = {.facts = &facts, .path = &path, .identity = S2S_IDENTITY_ABSENT,
-                       .mode = mode_for(p, peer->remote), .role = peer->role, .wall = peer->wall};
+        eku__case c = {.facts = &facts, .path = &path, .identity = S2S_IDENTITY_ABSENT, .mode = terms->mode,
+                       .require_eku = terms->require_eku, .any_eku = terms->any_eku,
+                       .client_only = terms->client_only && !terms->trust->system, .allow = terms->allow,
+                       .pinned = facts.len && has_pinned_key(&facts.certs[0], terms), .role = peer->role,
+                       .wall = peer->wall};
         if (facts.len)
             c.identity = eku__names_match(facts.certs[0].names, facts.certs[0].names_len, peer->remote,
                                           path.constrained);
         eku__ruling ruling = eku__rule(&c, out);
+        out->dialback = !out->trusted && terms->allow && terms->dialback;
         eku__explain(&c, &ruling, peer->remote, out);
     }
     eku__facts_free(&facts);
@@ -193,8 +151,18 @@ static bool explain_refusal(void *self, const s2s_refusal *refusal, char out[S2S
     return eku__explain_refusal(refusal->text, refusal->alert, out);
 }
 
+static void remote_rule(void *self, s2s_str local, s2s_str remote, s2s_remote_rule *out)
+{
+    const eku_policy *p = self;
+    (void)local; /* rules are about remotes */
+    const eku__terms *terms = eku__remotes_find(p->remotes, remote);
+    out->allow = terms->allow;
+    out->dialback = terms->allow && terms->dialback;
+    out->dane = terms->allow && terms->dane;
+}
+
 s2s_policy eku_policy_interface(eku_policy *policy)
 {
-    static const s2s_policy_ops OPS = {S2S_POLICY_ABI, judge, explain_refusal};
+    static const s2s_policy_ops OPS = {S2S_POLICY_ABI, judge, explain_refusal, remote_rule};
     return (s2s_policy){&OPS, policy};
 }

@@ -7,16 +7,11 @@ static const eku__cert *cert_at(const eku__case *c, size_t step)
     return &c->facts->certs[c->path->index[step]];
 }
 
-/* RFC 5280 section 4.2.1.12: absent = unrestricted. anyExtendedKeyUsage stands in for nothing: deployed peers do not
- * honour it either. */
-static bool permits_server(const eku__cert *cert)
+/* RFC 5280 section 4.2.1.12: absent = unrestricted. anyExtendedKeyUsage stands in for nothing unless the operator says so,
+ * and of a CA never: deployed peers do not honour it either, and GnuTLS does not of a CA. */
+static bool stands_for_any(const eku__case *c, size_t step)
 {
-    return !cert->purposes.present || cert->purposes.server;
-}
-
-static bool permits_client(const eku__cert *cert)
-{
-    return !cert->purposes.present || cert->purposes.client;
+    return step == 0 && c->any_eku && cert_at(c, step)->purposes.any;
 }
 
 static bool is_expired(const eku__case *c, size_t step)
@@ -40,12 +35,14 @@ static size_t first_bad(const eku__case *c, bool (*is_bad)(const eku__case *c, s
 
 static bool bars_server(const eku__case *c, size_t step)
 {
-    return !permits_server(cert_at(c, step));
+    const eku__purposes *p = &cert_at(c, step)->purposes;
+    return p->present && !p->server && !stands_for_any(c, step);
 }
 
 static bool bars_client(const eku__case *c, size_t step)
 {
-    return !permits_client(cert_at(c, step));
+    const eku__purposes *p = &cert_at(c, step)->purposes;
+    return p->present && !p->client && !stands_for_any(c, step);
 }
 
 static bool may_not_issue(const eku__case *c, size_t step)
@@ -155,22 +152,41 @@ static void rule_on(eku__ruling *r, eku__finding finding, const eku__case *c, si
     r->where = step < c->path->len ? c->path->index[step] : EKU__NOWHERE;
 }
 
-/* The order is the order of gravity: what is wrong with the chain, with the name, with the purpose. */
+/* An initiator that is valid as a client's alone, where the operator takes that. */
+static bool client_suffices(const eku__case *c, const s2s_verdict *v)
+{
+    return c->client_only && c->role == S2S_INITIATOR && !v->purpose_server && v->purpose_client &&
+           c->path->client_alone;
+}
+
+static bool lacks_eku(const eku__case *c)
+{
+    return c->require_eku && !cert_at(c, 0)->purposes.present;
+}
+
+/* What tolerant finds, and strict beside it. The order is the order of gravity: what is wrong with the chain, with the
+ * name, with the purpose, with what this server asks for besides. */
 static eku__ruling find(const eku__case *c, const s2s_verdict *v)
 {
-    eku__ruling r = {.finding = EKU__ACCEPTED, .where = EKU__NOWHERE};
-    if (v->chain != S2S_CHAIN_VALID) {
+    eku__ruling r = {.where = EKU__NOWHERE};
+    if (!c->allow) {
+        r.finding = EKU__NOT_ALLOWED;
+    } else if (v->chain != S2S_CHAIN_VALID) {
         r.finding = finding_of_chain(v->chain);
         r.where = place_of_chain(c, v->chain);
     } else if (v->identity != S2S_IDENTITY_MATCH) {
         rule_on(&r, v->identity == S2S_IDENTITY_ABSENT ? EKU__NO_NAME : EKU__OTHER_NAME, c, 0);
-    } else if (!v->purpose_server) {
+    } else if (!v->purpose_server && !client_suffices(c, v)) {
         size_t step = first_bad(c, bars_server);
         rule_on(&r, server_finding(c, step), c, step);
-    } else if (v->purpose_client) {
-        rule_on(&r, EKU__ACCEPTED_BOTH, c, 0);
+    } else if (lacks_eku(c)) {
+        rule_on(&r, EKU__NO_EKU, c, 0);
+    } else if (!c->pinned) {
+        rule_on(&r, EKU__OTHER_KEY, c, 0);
+    } else if (!v->purpose_server) {
+        rule_on(&r, EKU__ACCEPTED_CLIENT, c, 0);
     } else {
-        rule_on(&r, EKU__ACCEPTED, c, 0);
+        rule_on(&r, v->purpose_client ? EKU__ACCEPTED_BOTH : EKU__ACCEPTED, c, 0);
     }
     r.strict_finding = r.finding;
     r.strict_where = r.where;
@@ -179,11 +195,12 @@ static eku__ruling find(const eku__case *c, const s2s_verdict *v)
         r.strict_finding = step == 0 ? EKU__STRICT_LEAF : EKU__STRICT_CA;
         r.strict_where = c->path->index[step];
     }
-    if (c->mode == EKU_STRICT) {
-        r.finding = r.strict_finding;
-        r.where = r.strict_where;
-    }
     return r;
+}
+
+static bool is_acceptance(eku__finding finding)
+{
+    return finding == EKU__ACCEPTED || finding == EKU__ACCEPTED_BOTH || finding == EKU__ACCEPTED_CLIENT;
 }
 
 eku__ruling eku__rule(const eku__case *c, s2s_verdict *out)
@@ -201,11 +218,14 @@ eku__ruling eku__rule(const eku__case *c, s2s_verdict *out)
     bool valid = out->chain == S2S_CHAIN_VALID;
     out->purpose_server = valid && c->path->server && first_bad(c, bars_server) == c->path->len;
     out->purpose_client = valid && first_bad(c, bars_client) == c->path->len;
-    out->would_tolerant = out->purpose_server && c->identity == S2S_IDENTITY_MATCH;
-    out->would_strict = out->would_tolerant && (c->role == S2S_ACCEPTOR || out->purpose_client);
-    switch (c->mode) {
-    case EKU_TOLERANT: out->trusted = out->would_tolerant; break;
-    case EKU_STRICT: out->trusted = out->would_strict; break;
+
+    eku__ruling r = find(c, out);
+    out->would_tolerant = is_acceptance(r.finding);
+    out->would_strict = is_acceptance(r.strict_finding);
+    if (c->mode == EKU_STRICT) {
+        r.finding = r.strict_finding;
+        r.where = r.strict_where;
     }
-    return find(c, out);
+    out->trusted = c->mode == EKU_STRICT ? out->would_strict : out->would_tolerant;
+    return r;
 }

@@ -11,6 +11,7 @@
 #define EKU__FINDINGS(X)                                                                           \
     X(EKU__ACCEPTED, "is accepted: valid as a server's")                                           \
     X(EKU__ACCEPTED_BOTH, "is accepted: valid as a server's and as a client's")                    \
+    X(EKU__ACCEPTED_CLIENT, "is accepted: valid as a client's alone, which is enough here below this CA") \
     X(EKU__ABSENT, "is missing: none was presented")                                               \
     X(EKU__EXPIRED, "has expired, or a CA certificate above it has")                               \
     X(EKU__NOT_YET_VALID, "is not valid yet, or a CA certificate above it is not")                 \
@@ -38,7 +39,10 @@
     X(EKU__STRICT_CA, "has the wrong purpose for a connecting server here: a CA above it may not " \
                       "issue for clientAuth")                                                      \
     X(EKU__NO_NAME, "has no subject alternative name that could prove a domain")                   \
-    X(EKU__OTHER_NAME, "is not valid for this domain")
+    X(EKU__OTHER_NAME, "is not valid for this domain")                                             \
+    X(EKU__NO_EKU, "has no extended key usage, and serverAuth is required")                        \
+    X(EKU__OTHER_KEY, "has a public key other than those that are expected here")                  \
+    X(EKU__NOT_ALLOWED, "is not looked at: this server does not federate with its domain")
 
 typedef enum eku__finding {
 #define EKU__X(name, words) name,
@@ -51,6 +55,9 @@ typedef struct eku__case {
     const eku__path *path; /* status S2S_CHAIN_ABSENT or _MALFORMED: there are no facts */
     s2s_identity identity;
     eku_mode mode;
+    bool require_eku, any_eku, client_only; /* as eku_options; client_only: and the anchors are such */
+    bool allow;
+    bool pinned;   /* its key is one of the pins, or there are none */
     s2s_role role; /* the peer's */
     int64_t wall;  /* seconds since 1970 */
 } eku__case;
@@ -60,13 +67,15 @@ typedef struct eku__case {
 typedef struct eku__ruling {
     eku__finding finding;
     size_t where; /* the certificate it is about, an index into facts; or EKU__NOWHERE */
-    /* ACCEPTED an initiator whom strict would refuse: why it would; otherwise the finding itself. */
+    /* ACCEPTED an initiator whom strict would refuse: why it would; otherwise the finding itself. The mode in force has
+     * chosen between the two for `finding`. */
     eku__finding strict_finding;
     size_t strict_where;
 } eku__ruling;
 
-/* Fills every field of `out` but the two sentences. tolerant: A. strict: A, and of an initiator B too. Own checks only
- * narrow what GnuTLS accepted: a leaf that is a CA, its key usage, times by `wall`, anyExtendedKeyUsage alone. */
+/* Fills every field of `out` but `dialback` and the two sentences. tolerant: A. strict: A, and of an initiator B too; with
+ * client_only an initiator's B is enough. Own checks only narrow what GnuTLS accepted: a leaf that is a CA, its key usage,
+ * times by `wall`, anyExtendedKeyUsage alone, an absent extension, pins. */
 eku__ruling eku__rule(const eku__case *c, s2s_verdict *out);
 
 #endif

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "protocol/buf.h"
+
 S2S_PRINTF(3, 4)
 static s2s_err refuse(char why[S2S_TEXT_MAX], s2s_err err, const char *format, ...)
 {
@@ -60,41 +62,48 @@ static s2s_err add_file(gnutls_x509_trust_list_t list, const char *file, char wh
     return added < (int)count ? refuse_gnutls(why, file, GNUTLS_E_MEMORY_ERROR) : S2S_OK;
 }
 
-static s2s_err add_all(const eku_options *options, gnutls_x509_trust_list_t list, char why[S2S_TEXT_MAX])
+static s2s_err add_all(const eku__anchors *from, gnutls_x509_trust_list_t list, char why[S2S_TEXT_MAX])
 {
-    if (!options->system_trust && options->ca_files_len == 0)
+    if (!from->system && from->files_len == 0)
         return refuse(why, S2S_E_INVAL, "no trust anchors: neither the system's CA store nor a CA file is given");
-    if (options->system_trust) {
+    if (from->system) {
         int added = gnutls_x509_trust_list_add_system_trust(list, 0, 0);
         if (added < 0)
             return refuse_gnutls(why, "the system's CA store", added);
         if (added == 0)
             return refuse(why, S2S_E_INVAL, "the system's CA store is empty");
     }
-    for (size_t i = 0; i < options->ca_files_len; i++) {
-        s2s_err err = add_file(list, options->ca_files[i], why);
+    for (size_t i = 0; i < from->files_len; i++) {
+        s2s_err err = add_file(list, from->files[i], why);
         if (err != S2S_OK)
             return err;
     }
     return S2S_OK;
 }
 
-s2s_err eku__trust_load(const eku_options *options, gnutls_x509_trust_list_t *out, char why[S2S_TEXT_MAX])
+s2s_err eku__trust_new(const s2s_env *env, const eku__anchors *from, eku__trust **out, char why[S2S_TEXT_MAX])
 {
-    gnutls_x509_trust_list_t list = NULL;
-    if (gnutls_x509_trust_list_init(&list, 0) < 0)
+    eku__trust *t = s2s__alloc(env, sizeof *t);
+    if (!t)
         return refuse(why, S2S_E_NOMEM, "%s", s2s_strerror(S2S_E_NOMEM));
-    s2s_err err = add_all(options, list, why);
+    t->env = env;
+    t->system = from->system;
+    s2s_err err = gnutls_x509_trust_list_init(&t->list, 0) < 0
+                      ? refuse(why, S2S_E_NOMEM, "%s", s2s_strerror(S2S_E_NOMEM))
+                      : add_all(from, t->list, why);
     if (err != S2S_OK) {
-        eku__trust_free(list);
+        eku__trust_free(t);
         return err;
     }
-    *out = list;
+    *out = t;
     return S2S_OK;
 }
 
-void eku__trust_free(gnutls_x509_trust_list_t trust)
+void eku__trust_free(eku__trust *t)
 {
-    if (trust)
-        gnutls_x509_trust_list_deinit(trust, 1);
+    if (!t)
+        return;
+    if (t->list)
+        gnutls_x509_trust_list_deinit(t->list, 1);
+    s2s__free(t->env, t);
 }

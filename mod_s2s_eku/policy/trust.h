@@ -9,8 +9,21 @@
 
 enum { EKU__CA_FILE_MAX = 16 << 20 }; /* octets; a larger file is refused */
 
+/* Where anchors come from. Lent. */
+typedef struct eku__anchors {
+    bool system; /* the system's CA store */
+    const char *const *files;
+    size_t files_len;
+} eku__anchors;
+
+typedef struct eku__trust {
+    const s2s_env *env;
+    gnutls_x509_trust_list_t list;
+    bool system; /* the system's CA store is among them */
+} eku__trust;
+
 /* On failure `why` (not NULL) says which file, and what is wrong. S2S_E_INVAL, S2S_E_NOMEM. */
-s2s_err eku__trust_load(const eku_options *options, gnutls_x509_trust_list_t *out, char why[S2S_TEXT_MAX]);
-void eku__trust_free(gnutls_x509_trust_list_t trust); /* takes NULL */
+s2s_err eku__trust_new(const s2s_env *env, const eku__anchors *from, eku__trust **out, char why[S2S_TEXT_MAX]);
+void eku__trust_free(eku__trust *trust); /* takes NULL */
 
 #endif

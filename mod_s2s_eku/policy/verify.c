@@ -111,6 +111,12 @@ s2s_err eku__verify(gnutls_x509_trust_list_t trust, const eku__chain *chain, eku
     path.server = bits == 0;
     if (!path.server && (err = validate(trust, chain, &path, NULL, &bits)) != S2S_OK)
         return err;
+    if (!path.server && bits == 0) {
+        unsigned client = 0;
+        if ((err = validate(trust, chain, &path, GNUTLS_KP_TLS_WWW_CLIENT, &client)) != S2S_OK)
+            return err;
+        path.client_alone = client == 0;
+    }
     path.status = status_of(bits, gnutls_x509_crt_check_issuer(chain->crt[0], chain->crt[0]) != 0);
     *out = path;
     return S2S_OK;

@@ -28,6 +28,8 @@ static config *load_good(const char *text)
     return c;
 }
 
+#define PIN "sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+
 static const char whole[] =
     "domains:\n"
     "  - name: Example.ORG.\n"
@@ -49,8 +51,13 @@ static const char whole[] =
     "trust: {system: false, ca_files: [ca.pem, b.pem]}\n"
     "policy:\n"
     "  eku: strict\n"
+    "  require_eku: true\n"
+    "  any_eku: accept\n"
+    "  client_only: accept\n"
+    "  allow: false\n"
     "  remotes:\n"
-    "    - {match: \"*.Corp.example\", eku: tolerant}\n"
+    "    - {match: \"*.Corp.example\", eku: tolerant, allow: true, dialback: never, ca_files: [ca.pem],\n"
+    "       pins: [\"" PIN "\"]}\n"
     "    - {match: peer.example}\n"
     "    - {match: \"*\", eku: strict}\n"
     "routes:\n"
@@ -108,9 +115,20 @@ static void expect_policy(const config *c)
     cr_expect_eq(c->mode, EKU_STRICT);
     cr_assert_eq(c->remotes_len, 3);
     cr_expect_str_eq(c->remotes[0].match, "*.corp.example");
-    cr_expect_eq(c->remotes[0].mode, EKU_TOLERANT);
+    cr_expect(c->remotes[0].has_mode && c->remotes[0].mode == EKU_TOLERANT);
+    cr_expect_eq(c->remotes[0].allow, EKU_YES);
+    cr_expect_eq(c->remotes[0].dialback, EKU_NO);
+    cr_assert_eq(c->remotes[0].ca_files_len, 1);
+    expect_path(c->remotes[0].ca_files[0], "ca.pem");
+    cr_assert_eq(c->remotes[0].pins_len, 1);
+    cr_expect_str_eq(c->remotes[0].pins[0], PIN);
+    cr_expect(c->require_eku && c->any_eku && c->client_only && !c->allow && !c->dialback && !c->dane);
+    cr_expect_eq(c->ocsp, EKU_OCSP_OFF);
     cr_expect_str_eq(c->remotes[1].match, "peer.example");
-    cr_expect_eq(c->remotes[1].mode, EKU_STRICT, "it comes from above");
+    cr_expect_not(c->remotes[1].has_mode, "it comes from above");
+    cr_expect_eq(c->remotes[1].allow, EKU_INHERIT);
+    cr_expect_eq(c->remotes[1].dialback, EKU_INHERIT);
+    cr_expect_eq(c->remotes[1].ca_files_len + c->remotes[1].pins_len, 0);
     cr_expect_str_eq(c->remotes[2].match, "*");
     cr_expect_eq(c->remotes[2].mode, EKU_STRICT);
 }
@@ -167,6 +185,7 @@ Test(config, has_defaults_for_all_but_a_domain)
     cr_expect_eq(c->component_listen_len, 0);
     cr_expect_eq(c->accounts_len, 0);
     cr_expect(c->trust_system);
+    cr_expect(c->allow && !c->require_eku && !c->any_eku && !c->client_only && !c->dialback && !c->dane);
     cr_expect_eq(c->ca_files_len, 0);
     cr_expect_eq(c->mode, EKU_TOLERANT);
     cr_expect_eq(c->remotes_len, 0);

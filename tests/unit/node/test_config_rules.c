@@ -90,6 +90,19 @@ Test(config_rules, wants_an_address_where_accounts_attach)
     CONFIG_ROWS_CHECK(row);
 }
 
+Test(config_rules, wants_own_anchors_for_clients_certificates)
+{
+    static const config_row row[] = {
+        {DOMAINS "policy: {client_only: accept}\n",
+         AT(2, 10) "policy.client_only: needs anchors that exclude the system's: trust.system: false, or ca_files of a "
+         "remote\n"},
+        {DOMAINS "policy: {client_only: refuse}\n", ""},
+        {DOMAINS "trust: {system: false, ca_files: [ca.pem]}\npolicy: {client_only: accept}\n", ""},
+        {DOMAINS "policy: {client_only: accept, remotes: [{match: '*'}, {match: b, ca_files: [ca.pem]}]}\n", ""},
+    };
+    CONFIG_ROWS_CHECK(row);
+}
+
 Test(config_rules, wants_somebody_to_trust)
 {
     static const config_row row[] = {

@@ -233,12 +233,12 @@ Test(policy, first_matching_remote_sets_the_mode)
         {"xcorp.example", false},       {"b\xc3\xbc" "cher.example", true}, {"else.where", false},
     };
     eku_policy *p = w.tolerant;
-    cr_assert_eq(eku_policy_add_remote(p, "Peer.Example.", EKU_STRICT), S2S_OK);
-    cr_assert_eq(eku_policy_add_remote(p, "open.corp.example", EKU_TOLERANT), S2S_OK);
-    cr_assert_eq(eku_policy_add_remote(p, "*.corp.example", EKU_STRICT), S2S_OK);
-    cr_assert_eq(eku_policy_add_remote(p, "xn--bcher-kva.example", EKU_STRICT), S2S_OK);
-    cr_assert_eq(eku_policy_add_remote(p, "*", EKU_TOLERANT), S2S_OK);
-    cr_assert_eq(eku_policy_add_remote(p, "else.where", EKU_STRICT), S2S_OK); /* never reached */
+    cr_assert_eq(world_remote(p, "Peer.Example.", EKU_STRICT), S2S_OK);
+    cr_assert_eq(world_remote(p, "open.corp.example", EKU_TOLERANT), S2S_OK);
+    cr_assert_eq(world_remote(p, "*.corp.example", EKU_STRICT), S2S_OK);
+    cr_assert_eq(world_remote(p, "xn--bcher-kva.example", EKU_STRICT), S2S_OK);
+    cr_assert_eq(world_remote(p, "*", EKU_TOLERANT), S2S_OK);
+    cr_assert_eq(world_remote(p, "else.where", EKU_STRICT), S2S_OK); /* never reached */
     const pki_cert *leaf = pki_make(w.pki, &(pki_spec){.issuer = w.root, .ekus = {"server"},
                                                        .names = {{PKI_DNS, "*.example"}, {PKI_DNS, "*.corp.example"},
                                                                  {PKI_DNS, "*.a.corp.example"},
@@ -251,8 +251,8 @@ Test(policy, first_matching_remote_sets_the_mode)
     }
     static const char *const BAD[] = {"", "*.", "a..b", "*.*.x", "a b"};
     for (size_t i = 0; i < COUNT(BAD); i++)
-        cr_expect_eq(eku_policy_add_remote(p, BAD[i], EKU_STRICT), S2S_E_INVAL, "%s", BAD[i]);
-    cr_expect_eq(eku_policy_add_remote(p, "x.example", (eku_mode)9), S2S_E_INVAL);
+        cr_expect_eq(world_remote(p, BAD[i], EKU_STRICT), S2S_E_INVAL, "%s", BAD[i]);
+    cr_expect_eq(world_remote(p, "x.example", (eku_mode)9), S2S_E_INVAL);
     world_end(&w);
 }
 
@@ -336,7 +336,7 @@ Test(policy, memory_that_runs_out_is_an_error_and_no_leak)
     }
     w.env.fail_after = 0;
     cr_expect_eq(try_new(w.root_file, false, NULL), S2S_E_NOMEM);
-    cr_expect_eq(eku_policy_add_remote(w.tolerant, "a.example", EKU_STRICT), S2S_E_NOMEM);
+    cr_expect_eq(world_remote(w.tolerant, "a.example", EKU_STRICT), S2S_E_NOMEM);
     w.env.fail_after = -1;
     world_end(&w);
 }

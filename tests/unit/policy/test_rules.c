@@ -29,7 +29,7 @@ static void set_up(fixture *f)
     f->facts = (eku__facts){.certs = f->certs, .len = 3};
     f->path = (eku__path){.status = S2S_CHAIN_VALID, .server = true, .index = {0, 1}, .len = 2};
     f->c = (eku__case){.facts = &f->facts, .path = &f->path, .identity = S2S_IDENTITY_MATCH, .mode = EKU_TOLERANT,
-                       .role = S2S_INITIATOR, .wall = NOW};
+                       .allow = true, .pinned = true, .role = S2S_INITIATOR, .wall = NOW};
 }
 
 Test(rules, modes_and_roles)

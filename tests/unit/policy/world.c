@@ -21,6 +21,14 @@ eku_policy *world_policy(world *w, eku_mode mode, const char *file)
     return policy;
 }
 
+s2s_err world_remote(eku_policy *policy, const char *match, eku_mode mode)
+{
+    eku_remote r;
+    eku_remote_init(&r, match);
+    r.mode = &mode;
+    return eku_policy_add_remote(policy, &r, NULL);
+}
+
 void world_begin(world *w)
 {
     test_env_init(&w->env);

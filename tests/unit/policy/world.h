@@ -22,6 +22,9 @@ void world_end(world *w); /* asserts that no memory is left */
 /* A policy that trusts `file` alone. */
 eku_policy *world_policy(world *w, eku_mode mode, const char *file);
 
+/* eku_policy_add_remote() with a mode alone. */
+s2s_err world_remote(eku_policy *policy, const char *match, eku_mode mode);
+
 /* A CA below `issuer` with those purposes (NULL ends). */
 const pki_cert *world_ca(world *w, const char *cn, const pki_cert *issuer, const char *eku, const char *eku_too);
 /* A leaf for DOMAIN. */
