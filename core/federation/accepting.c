@@ -18,6 +18,7 @@ static void take(s2s_federation *f, uv_tcp_t *tcp, bool direct_tls)
         s2s__tcp_close(f->env, tcp);
         return;
     }
+    s->tls_start = direct_tls ? S2S_TLS_DIRECT : S2S_TLS_STARTTLS;
     f->accepted++;
     s2s_session_options_init(&options, S2S_ACCEPTOR);
     options.direct_tls = direct_tls;
@@ -33,6 +34,13 @@ void s2s__accept(void *federation, uv_tcp_t *tcp)
 void s2s__accept_direct(void *federation, uv_tcp_t *tcp)
 {
     take(federation, tcp, true);
+}
+
+static bool allowed(const s2s_federation *f, s2s_str local, s2s_str remote)
+{
+    s2s_remote_rule rule;
+    s2s__federation_rule(f, local, remote, &rule);
+    return rule.allow;
 }
 
 /* The peer's header: do we serve `local`, and may `remote` be? What the header in the clear claims is forgotten
@@ -51,6 +59,8 @@ void s2s__accepting_open(s2s__stream *s, s2s_str local, s2s_str remote)
         s2s__connection_refuse(s->connection, S2S_COND_HOST_UNKNOWN, NULL);
     else if (remote.ptr && s2s__federation_domain(f, remote))
         s2s__connection_refuse(s->connection, S2S_COND_INVALID_FROM, "that domain is served here");
+    else if (remote.ptr && !allowed(f, local, remote))
+        s2s__connection_refuse(s->connection, S2S_COND_POLICY_VIOLATION, "this server does not talk to that domain");
     else
         s2s__connection_accept(s->connection);
 }

@@ -11,6 +11,11 @@
 #include "protocol/log.h"
 #include "s2s/addr.h"
 
+const char *s2s_tls_start_word(s2s_tls_start start)
+{
+    return start == S2S_TLS_DIRECT ? "direct" : "starttls";
+}
+
 /* -- delivering ---------------------------------------------------------------------------------------- */
 
 static void pause_reading(s2s_federation *f)
@@ -91,6 +96,13 @@ void s2s_federation_streams(const s2s_federation *f, void (*each)(void *arg, con
         s2s__stream_info(s, &info);
         each(arg, &info);
     }
+}
+
+void s2s__federation_rule(const s2s_federation *f, s2s_str local, s2s_str remote, s2s_remote_rule *out)
+{
+    *out = (s2s_remote_rule){.size = sizeof *out, .allow = true};
+    if (f->policy.ops->remote_rule)
+        f->policy.ops->remote_rule(f->policy.self, local, remote, out);
 }
 
 /* -- domains, listeners, routes ------------------------------------------------------------------------ */

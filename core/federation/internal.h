@@ -40,15 +40,20 @@ struct s2s__stream {
     char id[S2S__STREAM_ID_MAX];
     char *local, *remote; /* NULL while unknown (acceptor) */
     s2s__link *link;      /* whose stream it is (initiator), NULL once it is not any more */
-    s2s__dial *dial;
+    s2s__dial *dial;      /* kept until the stream is established: there may be more addresses */
     s2s__connection *connection;
-    s2s_time since;
+    s2s_tls_start tls_start;
+    s2s__target *target;  /* what the DNS said about the server that it is connected to (initiator); else NULL */
+    s2s_time since;       /* a stream that goes on with another address has that of the first */
     s2s_ticket ticket; /* of the question that the policy has not answered; 0: none */
     s2s_verdict verdict;
     bool judged, established;
     uint64_t checked; /* f->check when the verdict was given */
     uint64_t stanzas_in, stanzas_out;
 };
+
+/* How far an attempt came: of several, the furthest tells the senders most. */
+typedef enum s2s__reach { S2S__UNREACHED, S2S__NO_CONNECTION, S2S__NOT_ESTABLISHED } s2s__reach;
 
 struct s2s__link {
     RB_ENTRY(s2s__link) tree;
@@ -57,7 +62,9 @@ struct s2s__link {
     s2s__stream *stream; /* NULL: none yet */
     s2s__queue queue;
     bool congested;      /* the queue was half full and is not nearly empty yet */
+    s2s__reach reached; /* of the failure below; UNREACHED: there is none, or a new stream is being made */
     s2s_time failed_until;
+    unsigned failures; /* in a row */
     s2s_stanza_error failed_error;
     char failed_text[S2S_TEXT_MAX];
 };
@@ -99,6 +106,8 @@ struct s2s_federation {
 
 /* federation.c */
 const s2s__domain *s2s__federation_domain(const s2s_federation *f, s2s_str name); /* normal form; NULL */
+/* What the policy says about a remote domain before there is a connection. */
+void s2s__federation_rule(const s2s_federation *f, s2s_str local, s2s_str remote, s2s_remote_rule *out);
 void s2s__federation_deliver(s2s_federation *f, const s2s_stanza *stanza);
 void s2s__federation_bounce(s2s_federation *f, const s2s_stanza *stanza, s2s_stanza_error error,
                             const char *text);
@@ -147,8 +156,8 @@ void s2s__accepting_rejected(s2s__stream *s, const s2s_stanza *stanza, s2s_stanz
 s2s_err s2s__link_send(s2s_federation *f, s2s_str local, s2s_str remote, const s2s_stanza *stanza);
 void s2s__link_established(s2s__link *link);
 void s2s__link_progress(s2s__link *link);
-/* Its stream has ended, or could not be made. */
-void s2s__link_closed(s2s__link *link, const s2s__stream *s, s2s_stanza_error error, const char *text);
+/* Its stream has ended, or could not be made. If there is another address to try, it goes on with that. */
+void s2s__link_closed(s2s__link *link, s2s__stream *s, s2s_stanza_error error, const char *text);
 /* The remote server is there: it has contacted us. Forgets a failure. */
 void s2s__link_forgive(s2s_federation *f, s2s_str local, s2s_str remote);
 /* `what` may end the link that it gets, no other. */

@@ -2,9 +2,10 @@
 /* link.c: what goes out for one (local, remote) pair: queue, stream, the memory of a failure. */
 #include "federation/internal.h"
 
-#include <stdio.h>
+#include <limits.h>
 #include <string.h>
 
+#include "federation/backoff.h"
 #include "protocol/buf.h"
 #include "s2s/addr.h"
 
@@ -139,15 +140,30 @@ static s2s_time deadline(const s2s__stream *s)
     return s->since + s->f->env->limits.negotiation_ms;
 }
 
-static void connected(s2s__stream *s, uv_tcp_t *tcp, bool direct)
+/* An attempt that may not be the last does not get all of the time. */
+static s2s_time attempt_deadline(const s2s__stream *s)
+{
+    s2s_time by = deadline(s), at = uv_now(s->f->loop) + s->f->env->limits.attempt_ms;
+    return s2s__dial_has_more(s->dial) && at < by ? at : by;
+}
+
+static void connected(s2s__stream *s, uv_tcp_t *tcp)
 {
     char ascii[S2S_ASCII_DOMAIN_MAX + 1];
     s2s_session_options options;
+    const s2s__target *target = s2s__dial_target(s->dial);
+    s->tls_start = target->srv.direct ? S2S_TLS_DIRECT : S2S_TLS_STARTTLS;
+    s->target = s2s__target_copy(s->f->env, target);
+    if (!s->target) {
+        s2s__tcp_close(s->f->env, tcp);
+        not_connected(s, S2S_SE_RESOURCE_CONSTRAINT, "out of memory", "out of memory");
+        return;
+    }
     s2s_session_options_init(&options, S2S_INITIATOR);
     options.local = s2s_str_of(s->local);
     options.remote = s2s_str_of(s->remote);
-    options.negotiate_by = deadline(s);
-    options.direct_tls = direct;
+    options.negotiate_by = attempt_deadline(s);
+    options.direct_tls = target->srv.direct;
     const char *sni = s2s_domain_is_ip(options.remote) ? NULL : wire_name(s, ascii);
     s2s_err err = s2s__stream_connect(s, tcp, &options, sni);
     if (err != S2S_OK)
@@ -155,12 +171,16 @@ static void connected(s2s__stream *s, uv_tcp_t *tcp, bool direct)
                       "no connection to the remote server could be made");
 }
 
-static void on_dialed(void *arg, s2s__dial_end end, uv_tcp_t *tcp, bool direct, const char *text)
+static void on_dialed(void *arg, s2s__dial_end end, uv_tcp_t *tcp, const char *text)
 {
     s2s__stream *s = arg;
+    if (end == S2S__DIAL_CONNECTED) {
+        connected(s, tcp);
+        return;
+    }
     s->dial = NULL;
     switch (end) {
-    case S2S__DIAL_CONNECTED: connected(s, tcp, direct); return;
+    case S2S__DIAL_CONNECTED: return;
     case S2S__DIAL_NO_ADDRESS: /* SZ-09 */
         not_connected(s, S2S_SE_REMOTE_SERVER_NOT_FOUND, text, "the DNS knows no server for that domain");
         return;
@@ -175,23 +195,35 @@ static void on_dialed(void *arg, s2s__dial_end end, uv_tcp_t *tcp, bool direct, 
     }
 }
 
+static s2s__stream *new_stream(s2s__link *link)
+{
+    s2s__stream *s =
+        s2s__stream_new(link->f, S2S_INITIATOR, s2s_str_of(link->local), s2s_str_of(link->remote));
+    if (!s)
+        return NULL;
+    s->link = link;
+    link->stream = s;
+    return s;
+}
+
 static void start_stream(s2s__link *link)
 {
     s2s_federation *f = link->f;
     char ascii[S2S_ASCII_DOMAIN_MAX + 1];
-    s2s__stream *s =
-        s2s__stream_new(f, S2S_INITIATOR, s2s_str_of(link->local), s2s_str_of(link->remote));
+    s2s_remote_rule rule;
+    link->reached = S2S__UNREACHED;
+    s2s__stream *s = new_stream(link);
     if (!s) {
         s2s__link_closed(link, NULL, S2S_SE_RESOURCE_CONSTRAINT, "out of memory");
         return;
     }
-    s->link = link;
-    link->stream = s;
+    s2s__federation_rule(f, s2s_str_of(link->local), s2s_str_of(link->remote), &rule);
     const s2s__route *route = s2s__routes_find(&f->setup->routes, s2s_str_of(link->remote));
     s2s__dial_options options = {.env = f->env,
                                  .loop = f->loop,
                                  .resolver = f->resolver,
                                  .domain = wire_name(s, ascii),
+                                 .dane = rule.dane,
                                  .fixed = route ? (const struct sockaddr *)&route->address : NULL,
                                  .fixed_direct = route && route->tls == S2S_TLS_DIRECT,
                                  .by = deadline(s)};
@@ -200,6 +232,20 @@ static void start_stream(s2s__link *link)
     if (err != S2S_OK)
         not_connected(s, err == S2S_E_SYNTAX ? S2S_SE_REMOTE_SERVER_NOT_FOUND : S2S_SE_RESOURCE_CONSTRAINT,
                       s2s_strerror(err), "the remote server could not be looked up");
+}
+
+/* The next address gets a stream of its own; the old one closes by itself. False: out of memory. */
+static bool go_on(s2s__link *link, s2s__stream *old)
+{
+    s2s__stream *s = new_stream(link);
+    if (!s)
+        return false;
+    s->since = old->since; /* one deadline for all */
+    s->dial = old->dial;
+    old->dial = NULL;
+    old->link = NULL;
+    s2s__dial_next(s->dial, s);
+    return true;
 }
 
 /* -- sending ------------------------------------------------------------------------------------------- */
@@ -247,6 +293,14 @@ s2s_err s2s__link_send(s2s_federation *f, s2s_str local, s2s_str remote, const s
         s2s__federation_bounce(f, stanza, S2S_SE_REMOTE_SERVER_TIMEOUT, "this server is shutting down");
         return S2S_OK;
     }
+    s2s_remote_rule rule;
+    if (!link || !link->stream) { /* nothing is done for a remote that may not be: no DNS, no connection */
+        s2s__federation_rule(f, local, remote, &rule);
+        if (!rule.allow) {
+            s2s__federation_bounce(f, stanza, S2S_SE_NOT_ALLOWED, "this server does not talk to that domain");
+            return S2S_OK;
+        }
+    }
     if (!link && !(link = add(f, local, remote))) {
         s2s__federation_bounce(f, stanza, S2S_SE_RESOURCE_CONSTRAINT, "too many remote servers");
         return S2S_OK;
@@ -272,28 +326,56 @@ void s2s__link_progress(s2s__link *link)
 void s2s__link_established(s2s__link *link)
 {
     link->failed_until = 0;
+    link->failures = 0;
     s2s__link_progress(link);
 }
 
 /* -- the end ------------------------------------------------------------------------------------------- */
 
-void s2s__link_closed(s2s__link *link, const s2s__stream *s, s2s_stanza_error error, const char *text)
+static s2s_time back_off(s2s__link *link)
+{
+    const s2s_env *env = link->f->env;
+    uint64_t random = 0;
+    if (link->failed_until + env->limits.retry_max_ms < uv_now(link->f->loop))
+        link->failures = 0; /* long ago */
+    if (link->failures < UINT_MAX)
+        link->failures++;
+    if (env->ops->random(env->user, &random, sizeof random) != S2S_OK)
+        random = 0; /* no spread, then */
+    return s2s__backoff(&env->limits, link->failures, random);
+}
+
+/* Of several attempts the one that came furthest explains most; of equal ones the last. */
+static void remember(s2s__link *link, s2s__reach reached, s2s_stanza_error error, const char *text)
+{
+    if (reached < link->reached)
+        return;
+    link->reached = reached;
+    link->failed_error = error;
+    s2s__copy_text(link->failed_text, s2s_str_of(text));
+}
+
+void s2s__link_closed(s2s__link *link, s2s__stream *s, s2s_stanza_error error, const char *text)
 {
     s2s_federation *f = link->f;
-    if (s && s->connection)
-        link->stream->link = NULL; /* the connection closes on its own */
-    link->stream = NULL;
+    bool was_connected = s && s->connection;
     if (s && s->established && !f->stopping) {
+        s->link = NULL; /* the connection closes on its own */
+        link->stream = NULL;
         if (link->queue.stanzas > 0)
             start_stream(link); /* SZ-04: what waits goes on, in order */
         else
             remove_link(link);
         return;
     }
-    link->failed_error = error;
-    link->failed_until = uv_now(f->loop) + f->env->limits.retry_ms;
-    s2s__copy_text(link->failed_text, s2s_str_of(text));
-    bounce_queue(link, error, link->failed_text);
+    remember(link, was_connected ? S2S__NOT_ESTABLISHED : S2S__NO_CONNECTION, error, text);
+    if (was_connected && !f->stopping && s->dial && s2s__dial_has_more(s->dial) && go_on(link, s))
+        return;
+    if (was_connected)
+        s->link = NULL;
+    link->stream = NULL;
+    link->failed_until = uv_now(f->loop) + back_off(link);
+    bounce_queue(link, link->failed_error, link->failed_text);
     if (f->stopping)
         remove_link(link);
 }
@@ -301,27 +383,31 @@ void s2s__link_closed(s2s__link *link, const s2s__stream *s, s2s_stanza_error er
 void s2s__link_forgive(s2s_federation *f, s2s_str local, s2s_str remote)
 {
     s2s__link *link = find(f, local, remote);
-    if (link)
-        link->failed_until = 0;
+    if (!link)
+        return;
+    link->failed_until = 0;
+    link->failures = 0;
 }
 
 void s2s__links_forgive(s2s_federation *f, s2s_str remote)
 {
     for (s2s__link *link = RB_MIN(s2s__links, &f->links); link; link = RB_NEXT(s2s__links, &f->links, link)) {
-        if (s2s_str_eq(s2s_str_of(link->remote), remote))
-            link->failed_until = 0;
+        if (!s2s_str_eq(s2s_str_of(link->remote), remote))
+            continue;
+        link->failed_until = 0;
+        link->failures = 0;
     }
 }
 
 void s2s__link_reset(s2s__link *link, const char *why)
 {
     s2s__stream *s = link->stream;
+    s2s__dial_cancel(s->dial); /* no other address, either */
+    s->dial = NULL;
     if (s->connection) {
         s2s__connection_close(s->connection, S2S_COND_NONE, NULL);
         return;
     }
-    s2s__dial_cancel(s->dial);
-    s->dial = NULL;
     not_connected(s, S2S_SE_REMOTE_SERVER_TIMEOUT, why, why);
 }
 

@@ -3,7 +3,7 @@
 #include "federation/internal.h"
 #include "protocol/log.h"
 
-enum { FIELDS_MAX = 16 };
+enum { FIELDS_MAX = 20 };
 
 typedef struct line {
     s2s_field fields[FIELDS_MAX];
@@ -30,6 +30,9 @@ static line whose(const s2s_stream_info *info)
     add(&l, "local", info->local);
     add(&l, "remote", info->remote);
     add_word(&l, "address", info->address);
+    add_word(&l, "target", info->target);
+    if (info->address[0])
+        add_word(&l, "starts", s2s_tls_start_word(info->tls_start));
     return l;
 }
 
@@ -121,6 +124,12 @@ static bool explain(const s2s__stream *s, const s2s_close *close, char out[S2S_T
     return policy->ops->explain_refusal(policy->self, &refusal, out);
 }
 
+/* An attempt among several. */
+static bool goes_on(const s2s__stream *s)
+{
+    return s->dial && s->connection && !s->f->stopping && s2s__dial_has_more(s->dial);
+}
+
 /* One line per failure: a refused certificate has had its own, and a connection that never said who it is
  * is not worth one. */
 static s2s_level level_of(const s2s__stream *s)
@@ -129,7 +138,7 @@ static s2s_level level_of(const s2s__stream *s)
         return S2S_LOG_INFO;
     if (!s->remote || (s->judged && !s->verdict.trusted))
         return S2S_LOG_DEBUG;
-    return s->role == S2S_INITIATOR ? S2S_LOG_WARN : S2S_LOG_INFO;
+    return s->role == S2S_INITIATOR && !goes_on(s) ? S2S_LOG_WARN : S2S_LOG_INFO;
 }
 
 void s2s__report_closed(const s2s__stream *s, const s2s_close *close)
@@ -145,6 +154,10 @@ void s2s__report_closed(const s2s__stream *s, const s2s_close *close)
         info.cause = cause;
         add_word(&l, "cause", cause);
     }
+    if (goes_on(s))
+        add_word(&l, "next", "another address is tried");
+    else if (s->dial && s2s__dial_failures(s->dial) > 1)
+        add_word(&l, "tried", s2s__dial_tried(s->dial));
     write_line(s, level_of(s), s->established ? "stream closed" : "stream failed", &l);
     if (s->f->ops->stream)
         s->f->ops->stream(s->f->user, &info, close);

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "protocol/buf.h"
+#include "s2s/addr.h"
 
 /* -- making and freeing -------------------------------------------------------------------------------- */
 
@@ -62,6 +63,8 @@ void s2s__stream_free(s2s__stream *s)
         s->next->prev = s->prev;
     if (s->role == S2S_ACCEPTOR)
         f->accepted--;
+    s2s__dial_cancel(s->dial);
+    s2s__target_free(f->env, s->target);
     s2s__free(f->env, s->local);
     s2s__free(f->env, s->remote);
     s2s__free(f->env, s);
@@ -84,11 +87,25 @@ void s2s__stream_answer(s2s__stream *s, const s2s_verdict *verdict)
     s2s__connection_verdict(s->connection, &s->verdict);
 }
 
+/* What the DNS said about the server that we are connected to (RFC 7673). */
+static void add_dns_evidence(const s2s__stream *s, s2s_peer *peer, char host[S2S_DOMAIN_MAX + 1])
+{
+    const s2s__target *target = s->target;
+    if (!target)
+        return;
+    if (target->srv.secure && s2s_domain_normalise(s2s_str_of(target->srv.target), host) == S2S_OK)
+        peer->target = s2s_str_of(host);
+    peer->tlsa_state = target->tlsa_state;
+    peer->tlsa = target->tlsa;
+    peer->tlsa_len = target->tlsa_len;
+}
+
 /* One more certificate than allowed is passed on, so that it sees that there are too many. */
 void s2s__stream_judge(s2s__stream *s)
 {
     s2s_federation *f = s->f;
     s2s_verdict verdict;
+    char host[S2S_DOMAIN_MAX + 1];
     size_t room = (size_t)f->env->limits.chain_certificates + 1;
     s2s_bytes *chain = s2s__alloc(f->env, room * sizeof *chain);
     s2s_verdict_init(&verdict);
@@ -104,7 +121,9 @@ void s2s__stream_judge(s2s__stream *s)
                      .remote = s2s_str_of(s->remote),
                      .chain = chain,
                      .chain_len = count < room ? count : room,
-                     .wall = (int64_t)time(NULL)};
+                     .wall = (int64_t)time(NULL),
+                     .staple = s2s__pump_staple(s2s__connection_pump(s->connection))};
+    add_dns_evidence(s, &peer, host);
     s->ticket = ++f->next_ticket;
     s2s_err err = f->policy.ops->judge(f->policy.self, &peer, s->ticket, &verdict);
     s2s__free(f->env, chain);
@@ -152,6 +171,8 @@ static void on_established(void *owner, s2s_str local, s2s_str remote)
         s->f->ops->stream(s->f->user, &info, NULL);
     }
     if (s->role == S2S_INITIATOR) {
+        s2s__dial_cancel(s->dial);
+        s->dial = NULL;
         s2s__link_established(s->link);
         return;
     }
@@ -195,9 +216,22 @@ static void bounce_text(const s2s__stream *s, const s2s_close *close, char out[S
     (void)snprintf(out, S2S_TEXT_MAX, "%s%s%s", what, why ? ": " : "", why ? why : "");
 }
 
+/* For the text about all that was tried. */
+static void note_failure(s2s__stream *s, const s2s_close *close)
+{
+    if (s->judged && !s->verdict.trusted)
+        s2s__dial_note(s->dial, s->verdict.reason);
+    else if (close->text[0])
+        s2s__dial_note(s->dial, close->text);
+    else
+        s2s__dial_note(s->dial, close->cond == S2S_COND_NONE ? "closed" : s2s_cond_name(close->cond));
+}
+
 static void on_closed(void *owner, const s2s_close *close)
 {
     s2s__stream *s = owner;
+    if (s->dial)
+        note_failure(s, close);
     s2s__report_closed(s, close);
     s->ticket = 0;
     if (!s->link)
@@ -236,6 +270,8 @@ void s2s__stream_info(const s2s__stream *s, s2s_stream_info *out)
                  : s->dial     ? s2s__dial_state(s->dial)
                                : "connecting",
         .address = s->connection ? s2s__connection_address(s->connection) : "",
+        .target = s->target ? s->target->srv.target : "",
+        .tls_start = s->tls_start,
         .tls_version = pump ? s2s__pump_version(pump) : "",
         .cipher = pump ? s2s__pump_cipher(pump) : "",
         .mechanism = s->established ? "external" : "none",

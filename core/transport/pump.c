@@ -19,6 +19,7 @@ enum state { HANDSHAKING, RUNNING, BROKEN };
 
 struct s2s__pump {
     const s2s_env *env;
+    s2s_role role;
     gnutls_session_t session;
     s2s__identity *identity;
     s2s__identity *(*choose)(void *arg, s2s_str sni);
@@ -118,7 +119,10 @@ static int set_up_initiator(s2s__pump *p, const s2s__pump_options *o)
     if (o->requested)
         gnutls_handshake_set_hook_function(p->session, GNUTLS_HANDSHAKE_CERTIFICATE_REQUEST, GNUTLS_HOOK_POST,
                                            certificate_requested);
-    return o->sni ? gnutls_server_name_set(p->session, GNUTLS_NAME_DNS, o->sni, strlen(o->sni)) : 0;
+    int r = gnutls_ocsp_status_request_enable_client(p->session, NULL, 0, NULL); /* its default, made sure */
+    if (r >= 0 && o->sni)
+        r = gnutls_server_name_set(p->session, GNUTLS_NAME_DNS, o->sni, strlen(o->sni));
+    return r;
 }
 
 static int set_up_acceptor(s2s__pump *p)
@@ -166,6 +170,7 @@ s2s_err s2s__pump_new(const s2s_env *env, const s2s__pump_options *options, s2s_
     if (!p)
         return S2S_E_NOMEM;
     p->env = env;
+    p->role = options->role;
     p->alert = -1;
     p->version = p->cipher = "";
     p->identity = s2s__identity_ref(options->identity);
@@ -376,6 +381,14 @@ size_t s2s__pump_peer_chain(const s2s__pump *p, s2s_bytes *out, size_t room)
     for (size_t i = 0; i < count && i < room; i++)
         out[i] = (s2s_bytes){chain[i].data, chain[i].size};
     return count;
+}
+
+s2s_bytes s2s__pump_staple(const s2s__pump *p)
+{
+    gnutls_datum_t der;
+    if (p->role != S2S_INITIATOR || gnutls_ocsp_status_request_get2(p->session, 0, &der) < 0)
+        return (s2s_bytes){NULL, 0};
+    return (s2s_bytes){der.data, der.size};
 }
 
 bool s2s__pump_sent_certificate(const s2s__pump *p)

@@ -69,6 +69,9 @@ void s2s__pump_bye(s2s__pump *p);
 /* The peer's certificates as presented, DER, leaf first: writes up to `room` of them, returns how many there
  * are. Valid as long as the pump. */
 size_t s2s__pump_peer_chain(const s2s__pump *p, s2s_bytes *out, size_t room);
+/* The OCSP response (DER) about the leaf that a receiver has stapled (RFC 6066 section 8), unverified; an initiator always asks
+ * for it. Empty: none. Valid as long as the pump. */
+s2s_bytes s2s__pump_staple(const s2s__pump *p);
 /* True if the peer got a certificate of ours: an initiator sends one only when asked. */
 bool s2s__pump_sent_certificate(const s2s__pump *p);
 /* "TLS1.3", "AES-256-GCM"; static; "" before the handshake is done. */

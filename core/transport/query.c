@@ -2,55 +2,22 @@
 /* query.c: one domain's way to its addresses (RFC 6120 section 3.2), in at most two rounds of questions. */
 #include "transport/query.h"
 
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "protocol/buf.h"
 #include "transport/address.h"
-#include "transport/srv.h"
 
-#define SRV_PREFIX "_xmpp-server._tcp."
+static const char *const SRV_PREFIX[SRV_KINDS] = {"_xmpp-server._tcp.", "_xmpps-server._tcp."};
+
 enum {
     RR_CLASS_IN = 1,
     RR_A = 1,
     RR_AAAA = 28,
     RR_SRV = 33,
-    RCODE_NOERROR = 0,
-    RCODE_NXDOMAIN = 3,
-    V4_LEN = 4,
-    V6_LEN = 16,
+    RR_TLSA = 52,
     LABEL_MAX = 63,
-    SRV_RECORDS_MAX = 256, /* of one answer; the rest is ignored */
-};
-
-/* One DNS question, and its answer once that came. */
-struct question {
-    s2s__query *query;
-    int id;                   /* libunbound's, for cancelling */
-    bool asked, waiting;
-    int failure;              /* libunbound's own error code: there is no answer */
-    struct ub_result *result; /* NULL: none (yet) */
-};
-
-enum state { EXPECT_START, EXPECT_SRV, EXPECT_ADDRESSES, DONE };
-
-struct s2s__query {
-    s2s__resolver *resolver;
-    s2s__query *prev, *next;
-    uv_timer_t timer;
-    enum state state;
-    char domain[S2S_ASCII_DOMAIN_MAX + 1];
-    s2s__resolved_cb done;
-    void *arg;
-    struct question srv;
-    s2s__srv *targets; /* in the order to try; without SRV the domain itself */
-    size_t targets_len;
-    struct question *questions; /* two for each target: AAAA, A */
-    size_t questions_len;
-    s2s__endpoint *endpoints;
-    s2s__resolution resolution;
-    char text[S2S_TEXT_MAX];
+    PREFIX_MAX = 24, /* of what is put before a name: "_xmpps-server._tcp.", "_65535._tcp." */
 };
 
 /* --- the end --- */
@@ -59,21 +26,24 @@ static void timer_closed(uv_handle_t *handle)
 {
     s2s__query *q = handle->data;
     s2s__resolver *r = q->resolver;
-    ub_resolve_free(q->srv.result);
+    for (size_t i = 0; i < SRV_KINDS; i++)
+        ub_resolve_free(q->srv[i].result);
     for (size_t i = 0; i < q->questions_len; i++)
         ub_resolve_free(q->questions[i].result);
     s2s__free(r->env, q->questions);
-    s2s__free(r->env, q->targets);
-    s2s__free(r->env, q->endpoints);
+    s2s__free(r->env, q->records);
+    s2s__resolution_free(q->resolution);
     s2s__free(r->env, q);
     s2s__resolver_handle_closed(r);
 }
 
-static void cancel_question(s2s__query *q, struct question *question)
+static void cancel_questions(s2s__query *q, s2s__question *questions, size_t count)
 {
-    if (question->waiting)
-        (void)ub_cancel(q->resolver->dns, question->id); /* fails only if it is not waiting */
-    question->waiting = false;
+    for (size_t i = 0; i < count; i++) {
+        if (questions[i].waiting)
+            (void)ub_cancel(q->resolver->dns, questions[i].id); /* fails only if it is not waiting */
+        questions[i].waiting = false;
+    }
 }
 
 /* Nothing reaches the query any more; its memory goes when the loop has let go of the timer. */
@@ -85,9 +55,8 @@ static void finish(s2s__query *q)
         q->resolver->queries = q->next;
     if (q->next)
         q->next->prev = q->prev;
-    cancel_question(q, &q->srv);
-    for (size_t i = 0; i < q->questions_len; i++)
-        cancel_question(q, &q->questions[i]);
+    cancel_questions(q, q->srv, SRV_KINDS);
+    cancel_questions(q, q->questions, q->questions_len);
     q->state = DONE;
     uv_close((uv_handle_t *)&q->timer, timer_closed);
 }
@@ -100,143 +69,54 @@ void s2s__resolver_cancel(s2s__query *query)
 
 static void deliver(s2s__query *q)
 {
-    q->resolution.endpoints = q->endpoints;
-    q->resolution.text = q->text;
+    s2s__resolution *resolution = q->resolution;
+    q->resolution = NULL;
     finish(q);
-    q->done(q->arg, &q->resolution);
+    q->done(q->arg, resolution);
 }
 
 static void deliver_failure(s2s__query *q, s2s__resolved status, const char *text)
 {
-    q->resolution.status = status;
-    s2s__copy_text(q->text, s2s_str_of(text));
+    q->resolution->status = status;
+    q->resolution->count = 0;
+    s2s__copy_text(q->resolution->text, s2s_str_of(text));
     deliver(q);
-}
-
-/* --- what went wrong, if there is no address in the end --- */
-
-static int weight_of(s2s__resolved status)
-{
-    switch (status) {
-    case S2S__RESOLVED_FOUND: return 0;
-    case S2S__RESOLVED_NOT_FOUND: return 1;
-    case S2S__RESOLVED_NOT_OFFERED: return 2;
-    case S2S__RESOLVED_FAILED: return 3;
-    case S2S__RESOLVED_TIMEOUT: return 4;
-    case S2S__RESOLVED_BOGUS: return 5;
-    }
-    return 0;
-}
-
-static void blame(s2s__query *q, s2s__resolved status, const char *text)
-{
-    if (weight_of(status) <= weight_of(q->resolution.status))
-        return;
-    q->resolution.status = status;
-    s2s__copy_text(q->text, s2s_str_of(text));
-}
-
-/* Blames what is wrong with one answer; "no data" is not wrong. */
-static void blame_answer(s2s__query *q, const struct question *question)
-{
-    const struct ub_result *a = question->result;
-    char text[S2S_TEXT_MAX];
-    if (!question->asked)
-        return;
-    if (question->failure) {
-        (void)snprintf(text, sizeof text, "the DNS resolver failed: %s",
-                       ub_strerror(question->failure));
-        blame(q, S2S__RESOLVED_FAILED, text);
-    } else if (!a) {
-        (void)snprintf(text, sizeof text, "DNS did not answer within %u ms",
-                       (unsigned)q->resolver->env->limits.dns_ms);
-        blame(q, S2S__RESOLVED_TIMEOUT, text);
-    } else if (a->bogus) {
-        (void)snprintf(text, sizeof text, "DNSSEC validation failed: %s",
-                       a->why_bogus ? a->why_bogus : "no reason given");
-        blame(q, S2S__RESOLVED_BOGUS, text);
-    } else if (a->rcode != RCODE_NOERROR && a->rcode != RCODE_NXDOMAIN) {
-        (void)snprintf(text, sizeof text, "DNS answered with error code %d%s", a->rcode,
-                       a->rcode == 2 ? " (SERVFAIL)" : "");
-        blame(q, S2S__RESOLVED_FAILED, text);
-    }
-}
-
-static bool usable(const struct question *question)
-{
-    const struct ub_result *a = question->result;
-    return a && !a->bogus && a->havedata;
 }
 
 /* --- asking --- */
 
 static void answered(void *arg, int failure, struct ub_result *result);
 
-static void ask(struct question *question, s2s__query *q, const char *name, int rrtype)
+/* A name that would be too long cannot exist: it is not asked for. */
+static void ask(s2s__question *question, s2s__query *q, const char *prefix, const char *name, int rrtype)
 {
-    *question = (struct question){.query = q};
-    question->failure = ub_resolve_async(q->resolver->dns, name, rrtype, RR_CLASS_IN, question,
-                                         answered, &question->id);
+    char full[PREFIX_MAX + S2S_ASCII_DOMAIN_MAX + 1];
+    *question = (s2s__question){.query = q};
+    (void)snprintf(full, sizeof full, "%s%s", prefix, name);
+    if (strlen(full) > S2S_ASCII_DOMAIN_MAX)
+        return;
+    question->failure = ub_resolve_async(q->resolver->dns, full, rrtype, RR_CLASS_IN, question, answered,
+                                         &question->id);
     question->asked = true;
     question->waiting = question->failure == 0;
 }
 
-static bool any_waits(const s2s__query *q)
+static bool any_waits(const s2s__question *questions, size_t count)
 {
-    for (size_t i = 0; i < q->questions_len; i++) {
-        if (q->questions[i].waiting)
+    for (size_t i = 0; i < count; i++) {
+        if (questions[i].waiting)
             return true;
     }
     return false;
 }
 
-/* --- round 2: the targets' addresses --- */
+/* --- round 2: the targets' addresses, and their TLSA records --- */
 
-static void add_endpoint(s2s__query *q, const s2s__srv *target, const struct ub_result *a, int i)
-{
-    s2s__endpoint *e = &q->endpoints[q->resolution.count];
-    *e = (s2s__endpoint){.target = target->target, .priority = target->priority};
-    if (a->qtype == RR_AAAA && a->len[i] == V6_LEN) {
-        struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&e->address;
-        v6->sin6_family = AF_INET6;
-        v6->sin6_port = htons(target->port);
-        memcpy(&v6->sin6_addr, a->data[i], V6_LEN);
-    } else if (a->qtype == RR_A && a->len[i] == V4_LEN) {
-        struct sockaddr_in *v4 = (struct sockaddr_in *)&e->address;
-        v4->sin_family = AF_INET;
-        v4->sin_port = htons(target->port);
-        memcpy(&v4->sin_addr, a->data[i], V4_LEN);
-    } else {
-        return; /* malformed: no address */
-    }
-    q->resolution.count++;
-}
-
-static s2s_err collect(s2s__query *q)
-{
-    const s2s_env *env = q->resolver->env;
-    size_t most = env->limits.dns_addresses;
-    q->endpoints = s2s__alloc(env, q->targets_len * most * sizeof *q->endpoints);
-    if (!q->endpoints)
-        return S2S_E_NOMEM;
-    for (size_t t = 0; t < q->targets_len; t++) {
-        size_t first = q->resolution.count;
-        for (size_t k = 2 * t; k < 2 * t + 2; k++) {
-            const struct ub_result *a = q->questions[k].result;
-            if (!usable(&q->questions[k]))
-                continue;
-            for (int i = 0; a->data[i] && q->resolution.count - first < most; i++)
-                add_endpoint(q, &q->targets[t], a, i);
-        }
-    }
-    return S2S_OK;
-}
-
-/* A name that does not exist has nothing below it either (RFC 8020), whatever befell the SRV question. */
+/* A name that does not exist has nothing below it either (RFC 8020), whatever befell the SRV questions. */
 static bool domain_is_missing(const s2s__query *q)
 {
-    for (size_t i = 0; !q->resolution.from_srv && i < q->questions_len; i++) {
-        const struct ub_result *a = q->questions[i].result;
+    for (size_t i = 0; !q->resolution->from_srv && i < q->questions_len; i++) {
+        const struct ub_result *a = i % TARGET_QUESTIONS == TARGET_TLSA ? NULL : q->questions[i].result;
         if (a && a->nxdomain && !a->bogus)
             return true;
     }
@@ -245,13 +125,15 @@ static bool domain_is_missing(const s2s__query *q)
 
 static void addresses_answered(s2s__query *q)
 {
-    if (collect(q) != S2S_OK) {
-        deliver_failure(q, S2S__RESOLVED_FAILED, s2s_strerror(S2S_E_NOMEM));
+    s2s__resolution *r = q->resolution;
+    s2s_err err = s2s__query_collect(q);
+    if (err != S2S_OK) {
+        deliver_failure(q, S2S__RESOLVED_FAILED, s2s_strerror(err));
         return;
     }
-    if (q->resolution.count > 0) {
-        q->resolution.status = S2S__RESOLVED_FOUND;
-        q->text[0] = '\0';
+    if (r->count > 0) {
+        r->status = S2S__RESOLVED_FOUND;
+        r->text[0] = '\0';
         deliver(q);
         return;
     }
@@ -259,121 +141,102 @@ static void addresses_answered(s2s__query *q)
         deliver_failure(q, S2S__RESOLVED_NOT_FOUND, "the domain does not exist in DNS");
         return;
     }
-    if (!q->resolution.from_srv)
-        blame_answer(q, &q->srv);
+    for (size_t i = 0; !r->from_srv && i < SRV_KINDS; i++)
+        s2s__query_blame_answer(q, &q->srv[i]);
     for (size_t i = 0; i < q->questions_len; i++)
-        blame_answer(q, &q->questions[i]);
-    blame(q, S2S__RESOLVED_NOT_FOUND,
-          q->resolution.from_srv ? "no target of the domain's SRV records has an address"
+        s2s__query_blame_answer(q, &q->questions[i]);
+    s2s__query_blame(q, S2S__RESOLVED_NOT_FOUND,
+                     r->from_srv ? "no target of the domain's SRV records has an address"
                                  : "the domain has neither an SRV record nor an address in DNS");
     deliver(q);
 }
 
 static void time_is_up(uv_timer_t *timer);
 
-static void ask_addresses(s2s__query *q)
+static void ask_about_targets(s2s__query *q)
 {
-    q->questions = s2s__alloc(q->resolver->env, 2 * q->targets_len * sizeof *q->questions);
+    q->questions = s2s__alloc(q->resolver->env, TARGET_QUESTIONS * q->records_len * sizeof *q->questions);
     if (!q->questions) {
         deliver_failure(q, S2S__RESOLVED_FAILED, s2s_strerror(S2S_E_NOMEM));
         return;
     }
     q->state = EXPECT_ADDRESSES;
-    q->questions_len = 2 * q->targets_len;
-    for (size_t t = 0; t < q->targets_len; t++) {
-        ask(&q->questions[2 * t], q, q->targets[t].target, RR_AAAA);
-        ask(&q->questions[2 * t + 1], q, q->targets[t].target, RR_A);
+    q->questions_len = TARGET_QUESTIONS * q->records_len;
+    for (size_t t = 0; t < q->records_len; t++) {
+        const s2s__srv *srv = &q->records[t];
+        s2s__question *of = &q->questions[t * TARGET_QUESTIONS];
+        char prefix[PREFIX_MAX];
+        (void)snprintf(prefix, sizeof prefix, "_%u._tcp.", (unsigned)srv->port);
+        ask(&of[TARGET_AAAA], q, "", srv->target, RR_AAAA);
+        ask(&of[TARGET_A], q, "", srv->target, RR_A);
+        if (q->dane && srv->secure)
+            ask(&of[TARGET_TLSA], q, prefix, srv->target, RR_TLSA);
     }
-    if (any_waits(q))
+    if (any_waits(q->questions, q->questions_len))
         (void)uv_timer_start(&q->timer, time_is_up, q->resolver->env->limits.dns_ms, 0);
     else
         addresses_answered(q);
 }
 
-/* --- round 1: SRV --- */
+/* --- round 1: SRV of both kinds --- */
 
 static void use_domain_itself(s2s__query *q)
 {
-    q->targets = s2s__alloc(q->resolver->env, sizeof *q->targets);
-    if (!q->targets) {
+    q->records = s2s__alloc(q->resolver->env, sizeof *q->records);
+    if (!q->records) {
         deliver_failure(q, S2S__RESOLVED_FAILED, s2s_strerror(S2S_E_NOMEM));
         return;
     }
-    q->targets_len = 1;
-    q->targets[0].port = S2S__PORT;
-    memcpy(q->targets[0].target, q->domain, sizeof q->domain);
-    ask_addresses(q);
-}
-
-/* Reads and orders the records; "." among others and malformed ones are left out. */
-static s2s_err read_targets(s2s__query *q)
-{
-    const s2s_env *env = q->resolver->env;
-    const struct ub_result *a = q->srv.result;
-    size_t records = 0;
-    while (records < SRV_RECORDS_MAX && a->data[records])
-        records++;
-    q->targets = s2s__alloc(env, records * sizeof *q->targets);
-    if (!q->targets)
-        return S2S_E_NOMEM;
-    for (size_t i = 0; i < records; i++) {
-        s2s_bytes rdata = {(const uint8_t *)a->data[i], (size_t)a->len[i]};
-        s2s__srv *target = &q->targets[q->targets_len];
-        if (s2s__srv_parse(rdata, target) == S2S_OK && target->target[0] != '\0')
-            q->targets_len++;
+    q->records_len = 1;
+    q->records[0].port = S2S__PORT;
+    q->records[0].secure = true; /* that there is no SRV, as far as DNSSEC says so */
+    for (size_t i = 0; i < SRV_KINDS; i++) {
+        const struct ub_result *a = q->srv[i].result;
+        if (q->srv[i].asked && !(a && a->secure))
+            q->records[0].secure = false;
     }
-    s2s_err err = s2s__srv_order(env, q->targets, q->targets_len);
-    if (q->targets_len > env->limits.dns_targets)
-        q->targets_len = env->limits.dns_targets;
-    return err;
+    memcpy(q->records[0].target, q->domain, sizeof q->domain);
+    ask_about_targets(q);
 }
 
-static bool not_offered(const struct ub_result *a)
+static void use_records(s2s__query *q)
 {
-    s2s__srv only;
-    return a->data[0] && !a->data[1] &&
-           s2s__srv_parse((s2s_bytes){(const uint8_t *)a->data[0], (size_t)a->len[0]}, &only) ==
-               S2S_OK &&
-           only.target[0] == '\0';
+    bool refused = false;
+    s2s_err err = s2s__query_read_srv(q, &refused);
+    if (err != S2S_OK)
+        deliver_failure(q, S2S__RESOLVED_FAILED, s2s_strerror(err));
+    else if (q->records_len > 0)
+        ask_about_targets(q);
+    else if (refused) /* DN-02, DN-07 */
+        deliver_failure(q, S2S__RESOLVED_NOT_OFFERED,
+                        "the domain's SRV records say that it does not offer XMPP federation");
+    else
+        deliver_failure(q, S2S__RESOLVED_NOT_FOUND, "the domain's SRV records name no usable host");
 }
 
 static void srv_answered(s2s__query *q)
 {
-    if (q->srv.result && q->srv.result->bogus) {
-        blame_answer(q, &q->srv);
-        deliver(q);
-        return;
+    for (size_t i = 0; i < SRV_KINDS; i++) {
+        if (q->srv[i].result && q->srv[i].result->bogus) { /* DA-01 */
+            s2s__query_blame_answer(q, &q->srv[i]);
+            deliver(q);
+            return;
+        }
     }
-    if (!usable(&q->srv)) { /* RFC 6120 section 3.2.1, point 9 */
-        use_domain_itself(q);
-        return;
-    }
-    q->resolution.from_srv = true; /* and so no fall-back (DN-03) */
-    if (not_offered(q->srv.result)) {
-        deliver_failure(q, S2S__RESOLVED_NOT_OFFERED,
-                        "the domain's SRV record says that it does not offer XMPP federation");
-        return;
-    }
-    s2s_err err = read_targets(q);
-    if (err != S2S_OK)
-        deliver_failure(q, S2S__RESOLVED_FAILED, s2s_strerror(err));
-    else if (q->targets_len == 0)
-        deliver_failure(q, S2S__RESOLVED_NOT_FOUND, "the domain's SRV records name no usable host");
+    q->resolution->from_srv = /* and so no fall-back (DN-03) */
+        s2s__answer_usable(&q->srv[SRV_STARTTLS]) || s2s__answer_usable(&q->srv[SRV_DIRECT]);
+    if (q->resolution->from_srv)
+        use_records(q);
     else
-        ask_addresses(q);
+        use_domain_itself(q); /* RFC 6120 section 3.2.1, point 9 */
 }
 
 static void ask_srv(s2s__query *q)
 {
-    char name[sizeof SRV_PREFIX + S2S_ASCII_DOMAIN_MAX];
-    (void)snprintf(name, sizeof name, SRV_PREFIX "%s", q->domain);
-    if (strlen(name) > S2S_ASCII_DOMAIN_MAX) { /* such a record cannot exist */
-        use_domain_itself(q);
-        return;
-    }
     q->state = EXPECT_SRV;
-    ask(&q->srv, q, name, RR_SRV);
-    if (q->srv.waiting)
+    for (size_t i = 0; i < SRV_KINDS; i++)
+        ask(&q->srv[i], q, SRV_PREFIX[i], q->domain, RR_SRV);
+    if (any_waits(q->srv, SRV_KINDS))
         (void)uv_timer_start(&q->timer, time_is_up, q->resolver->env->limits.dns_ms, 0);
     else
         srv_answered(q);
@@ -383,18 +246,19 @@ static void ask_srv(s2s__query *q)
 
 static void start(s2s__query *q)
 {
-    s2s__endpoint literal = {.target = q->domain};
-    if (s2s__address_parse_host(s2s_str_of(q->domain), S2S__PORT, &literal.address) != S2S_OK) {
+    struct sockaddr_storage literal;
+    if (s2s__address_parse_host(s2s_str_of(q->domain), S2S__PORT, &literal) != S2S_OK) {
         ask_srv(q);
         return;
     }
-    q->endpoints = s2s__alloc(q->resolver->env, sizeof literal);
-    if (!q->endpoints) {
+    s2s__resolution *itself =
+        s2s__resolution_fixed(q->resolver->env, (const struct sockaddr *)&literal, false);
+    if (!itself) {
         deliver_failure(q, S2S__RESOLVED_FAILED, s2s_strerror(S2S_E_NOMEM));
         return;
     }
-    q->endpoints[0] = literal;
-    q->resolution.count = 1;
+    s2s__resolution_free(q->resolution);
+    q->resolution = itself;
     deliver(q);
 }
 
@@ -404,13 +268,12 @@ static void time_is_up(uv_timer_t *timer)
     switch (q->state) {
     case EXPECT_START: start(q); break;
     case EXPECT_SRV:
-        cancel_question(q, &q->srv);
-        srv_answered(q);
+        cancel_questions(q, q->srv, SRV_KINDS);
+        srv_answered(q); /* what came in time counts */
         break;
     case EXPECT_ADDRESSES:
-        for (size_t i = 0; i < q->questions_len; i++)
-            cancel_question(q, &q->questions[i]);
-        addresses_answered(q); /* what came in time counts */
+        cancel_questions(q, q->questions, q->questions_len);
+        addresses_answered(q);
         break;
     case DONE: break;
     }
@@ -418,16 +281,19 @@ static void time_is_up(uv_timer_t *timer)
 
 static void answered(void *arg, int failure, struct ub_result *result)
 {
-    struct question *question = arg;
+    s2s__question *question = arg;
     s2s__query *q = question->query;
     question->waiting = false;
     question->failure = failure;
     question->result = result;
     switch (q->state) {
     case EXPECT_START: break;
-    case EXPECT_SRV: srv_answered(q); break;
+    case EXPECT_SRV:
+        if (!any_waits(q->srv, SRV_KINDS))
+            srv_answered(q);
+        break;
     case EXPECT_ADDRESSES:
-        if (!any_waits(q))
+        if (!any_waits(q->questions, q->questions_len))
             addresses_answered(q);
         break;
     case DONE: break;
@@ -459,7 +325,7 @@ static bool is_host_name(s2s_str name)
     return label > 0;
 }
 
-s2s_err s2s__resolver_query(s2s__resolver *r, const char *domain, s2s__resolved_cb done, void *arg,
+s2s_err s2s__resolver_query(s2s__resolver *r, const char *domain, bool dane, s2s__resolved_cb done, void *arg,
                             s2s__query **out)
 {
     struct sockaddr_storage literal;
@@ -469,9 +335,16 @@ s2s_err s2s__resolver_query(s2s__resolver *r, const char *domain, s2s__resolved_
     if (!is_host_name(name) && s2s__address_parse_host(name, S2S__PORT, &literal) != S2S_OK)
         return S2S_E_SYNTAX;
     s2s__query *q = s2s__alloc(r->env, sizeof *q);
-    if (!q)
+    s2s__resolution *resolution = s2s__alloc(r->env, sizeof *resolution);
+    if (!q || !resolution) {
+        s2s__free(r->env, q);
+        s2s__free(r->env, resolution);
         return S2S_E_NOMEM;
+    }
+    resolution->env = r->env;
+    q->resolution = resolution;
     q->resolver = r;
+    q->dane = dane;
     q->done = done;
     q->arg = arg;
     memcpy(q->domain, name.ptr, name.len);

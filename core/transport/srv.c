@@ -42,7 +42,7 @@ static s2s_err parse_name(s2s_bytes wire, char out[S2S_ASCII_DOMAIN_MAX + 1])
 
 s2s_err s2s__srv_parse(s2s_bytes rdata, s2s__srv *out)
 {
-    s2s__srv srv;
+    s2s__srv srv = {0};
     if (rdata.len <= SRV_FIXED)
         return S2S_E_SYNTAX;
     s2s_err err = parse_name((s2s_bytes){rdata.ptr + SRV_FIXED, rdata.len - SRV_FIXED}, srv.target);

@@ -68,8 +68,10 @@ static void print_stream(const json_t *stream)
                  word(stream, "remote"), word(stream, "state"));
     print_duration(number(stream, "since_seconds"));
     (void)printf(")\n");
-    (void)printf("  %-12s %s\n", "address", word(stream, "address"));
-    (void)printf("  %-12s %s, %s\n", "tls", word(stream, "tls"), word(stream, "cipher"));
+    (void)printf("  %-12s %s", "address", word(stream, "address"));
+    if (json_is_string(json_object_get(stream, "target")))
+        (void)printf(" (%s)", word(stream, "target"));
+    (void)printf("\n  %-12s %s, %s, %s\n", "tls", word(stream, "tls"), word(stream, "cipher"), word(stream, "starts"));
     (void)printf("  %-12s %s\n", "mechanism", word(stream, "mechanism"));
     print_verdict(stream);
     (void)printf("  %-12s in: %lld, out: %lld, queued: %lld\n", "stanzas", number(stream, "stanzas_in"),

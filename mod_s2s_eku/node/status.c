@@ -41,9 +41,9 @@ static int add_verdict(json_t *out, const s2s_verdict *v)
 json_t *status_stream(const s2s_stream_info *info, s2s_time now)
 {
     json_t *out = json_pack(
-        "{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", cstr(info->id), "direction",
+        "{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o}", "id", cstr(info->id), "direction",
         info->role == S2S_INITIATOR ? "out" : "in", "local", text(info->local), "remote", text(info->remote), "state",
-        cstr(info->state), "address", cstr(info->address), "tls", cstr(info->tls_version), "cipher",
+        cstr(info->state), "address", cstr(info->address), "target", cstr(info->target), "starts", s2s_tls_start_word(info->tls_start), "tls", cstr(info->tls_version), "cipher",
         cstr(info->cipher), "mechanism", cstr(info->mechanism));
     if (!out || add_verdict(out, info->verdict) != 0 ||
         json_object_update_new(out, json_pack("{s:I, s:I, s:I, s:I}", "since_seconds",

@@ -16,6 +16,13 @@ extern "C" {
 
 typedef struct s2s_federation s2s_federation;
 
+/* How TLS begins on a connection. */
+typedef enum s2s_tls_start {
+    S2S_TLS_STARTTLS, /* in the stream (RFC 6120 section 5) */
+    S2S_TLS_DIRECT,   /* at once (XEP-0368) */
+} s2s_tls_start;
+S2S_API const char *s2s_tls_start_word(s2s_tls_start start); /* "starttls", "direct" */
+
 /* What is known about one stream. Lent for the call that hands it out. */
 typedef struct s2s_stream_info {
     size_t size;          /* sizeof(s2s_stream_info) */
@@ -24,6 +31,8 @@ typedef struct s2s_stream_info {
     s2s_str local, remote; /* normal form; absent while unknown */
     const char *state;    /* "resolving", "connecting", or s2s_session_state() */
     const char *address;  /* the peer's, "127.0.0.1:5269"; "" while unknown */
+    const char *target;   /* the host that the DNS named for the remote domain and that we connected to; "" if there is none */
+    s2s_tls_start tls_start; /* from "connected" on */
     const char *tls_version; /* "TLS1.3"; "" before TLS */
     const char *cipher;
     const char *mechanism;   /* "external" or "none" */
@@ -76,12 +85,6 @@ S2S_API void s2s_federation_free(s2s_federation *f);
 S2S_API s2s_err s2s_federation_add_domain(s2s_federation *f, s2s_str domain, const char *certificate_file,
                                           const char *key_file, char why[S2S_TEXT_MAX]);
 S2S_API bool s2s_federation_serves(const s2s_federation *f, s2s_str domain);
-
-/* How TLS begins on a connection. */
-typedef enum s2s_tls_start {
-    S2S_TLS_STARTTLS, /* in the stream (RFC 6120 section 5) */
-    S2S_TLS_DIRECT,   /* at once (XEP-0368) */
-} s2s_tls_start;
 
 /* Accepts streams on "ADDRESS:PORT" or "[V6]:PORT"; port 0 picks one. `bound` takes the real address. With direct TLS the
  * certificate is chosen by SNI; without SNI it is that of the domain that was added first. */

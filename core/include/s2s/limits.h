@@ -41,6 +41,10 @@ extern "C" {
     X(stall_ms, 30000, 1000, 600000, "ms",                                                         \
       "no progress while bytes wait to be sent; stream error connection-timeout, bounces")         \
     X(connect_ms, 10000, 500, 120000, "ms", "one TCP connection attempt; the next address is tried") \
+    X(race_ms, 250, 10, 10000, "ms",                                                               \
+      "head start of one address of a server over the next (RFC 8305); then both are tried")       \
+    X(attempt_ms, 10000, 500, 600000, "ms",                                                        \
+      "from connected to authenticated while there are other addresses; the next one is tried")    \
     X(dns_ms, 10000, 500, 120000, "ms", "one DNS question; counts as no answer")                   \
     X(dns_targets, 16, 1, 64, "targets", "SRV targets tried for one domain; the rest is ignored")  \
     X(dns_addresses, 16, 1, 64, "addresses", "addresses tried for one target; the rest is ignored") \
@@ -57,7 +61,9 @@ extern "C" {
     X(streams_out, 4096, 1, 1000000, "streams",                                                    \
       "pairs with an outgoing stream at once; further stanzas bounce with resource-constraint")                 \
     X(retry_ms, 5000, 0, 3600000, "ms",                                                            \
-      "after a failed connection, stanzas for that pair bounce at once this long")                 \
+      "after a failed connection, stanzas for that pair bounce at once this long (less up to half, at " \
+      "random); after each further one twice as long")                                             \
+    X(retry_max_ms, 300000, 0, 86400000, "ms", "the longest such time")                            \
     X(chain_certificates, 10, 1, 100, "certificates",                                              \
       "certificates a peer may present; more are refused")                                         \
     X(chain_bytes, 65536, 4096, 1048576, "bytes",                                                  \

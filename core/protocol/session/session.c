@@ -386,6 +386,8 @@ void s2s_session_tick(s2s_session *s, s2s_time now)
         finish(s, false);
     } else {
         s2s__fail(s, S2S_COND_CONNECTION_TIMEOUT, "negotiation took too long");
+        if (s->role == S2S_INITIATOR && s->state == DRAINING)
+            finish(s, false); /* who is silent will not close either, and another address may wait */
     }
 }
 

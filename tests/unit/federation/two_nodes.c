@@ -33,7 +33,10 @@ static s2s_err judge(void *self, const s2s_peer *peer, s2s_ticket ticket, s2s_ve
     n->judged_chain = peer->chain_len;
     read_name(peer, n->judged_name, sizeof n->judged_name);
     n->asked = ticket;
-    out->trusted = !n->refuses;
+    n->judged_tlsa_state = peer->tlsa_state;
+    n->judged_tlsa = peer->tlsa_len;
+    (void)snprintf(n->judged_target, sizeof n->judged_target, "%.*s", S2S_FMT(peer->target));
+    out->trusted = !n->refuses && n->judged > n->refuses_first;
     out->expires = n->expires;
     out->chain = S2S_CHAIN_VALID;
     (void)snprintf(out->reason, sizeof out->reason, "the test says so");
@@ -51,7 +54,15 @@ static bool explain(void *self, const s2s_refusal *refusal, char out[S2S_TEXT_MA
     return true;
 }
 
-static const s2s_policy_ops POLICY = {S2S_POLICY_ABI, judge, explain};
+static void rule(void *self, s2s_str local, s2s_str remote, s2s_remote_rule *out)
+{
+    (void)local;
+    (void)remote;
+    out->allow = !((node *)self)->forbids;
+    out->dane = true;
+}
+
+static const s2s_policy_ops POLICY = {S2S_POLICY_ABI, judge, explain, rule};
 
 /* -- the owner ----------------------------------------------------------------------------------------- */
 

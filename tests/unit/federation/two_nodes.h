@@ -18,10 +18,15 @@ typedef struct node {
     /* what its policy says */
     bool refuses, pends;
     int64_t expires; /* of every certificate that it judges */
+    size_t refuses_first; /* so many verdicts, then no more */
+    bool forbids;         /* no stream with anybody */
     s2s_ticket asked;
     size_t judged;
     s2s_role judged_role;
     size_t judged_chain;
+    char judged_target[64]; /* the host of a secure SRV record */
+    s2s_dnssec judged_tlsa_state;
+    size_t judged_tlsa;
     char judged_name[64]; /* the dNSName of the leaf */
     char explained[S2S_TEXT_MAX]; /* the peer's words that were to be explained */
     s2s_refused_by refused_by;

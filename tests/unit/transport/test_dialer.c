@@ -3,8 +3,10 @@
 #include "transport/dialer.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "dns_server.h"
 #include "support/test_env.h"
@@ -12,6 +14,13 @@
 #include "transport/listener.h"
 
 enum { GUARD_MS = 20000 };
+
+enum { CROWD = 8 };
+
+/* A socket that listens and has no room for more: who connects hears nothing. */
+typedef struct deaf {
+    int listener, crowd[CROWD];
+} deaf;
 
 typedef struct dialing {
     test_env t;
@@ -25,6 +34,9 @@ typedef struct dialing {
     size_t accepted, ended, closed;
     s2s__dial_end end;
     char text[S2S_TEXT_MAX];
+    s2s__dial *dial;
+    bool picky;         /* no connection is good enough */
+    char reached[512];  /* "ADDRESS TARGET starttls|direct;" each time it was connected */
 } dialing;
 
 static dialing d;
@@ -36,15 +48,32 @@ static void on_accepted(void *arg, uv_tcp_t *tcp)
     s2s__tcp_close(&x->t.env, tcp);
 }
 
-static void on_dialed(void *arg, s2s__dial_end end, uv_tcp_t *tcp, bool direct, const char *text)
+/* A picky caller goes on as long as there is something to try. */
+static void on_dialed(void *arg, s2s__dial_end end, uv_tcp_t *tcp, const char *text)
 {
     dialing *x = arg;
-    (void)direct;
+    cr_expect_eq(tcp != NULL, end == S2S__DIAL_CONNECTED);
+    if (tcp) {
+        struct sockaddr_storage at;
+        int len = sizeof at;
+        char address[S2S_ADDRESS_MAX];
+        size_t used = strlen(x->reached);
+        const s2s__target *target = s2s__dial_target(x->dial);
+        cr_assert_eq(uv_tcp_getpeername(tcp, (struct sockaddr *)&at, &len), 0);
+        s2s__address_print((struct sockaddr *)&at, address);
+        (void)snprintf(x->reached + used, sizeof x->reached - used, "%s %s %s;", address, target->srv.target,
+                       target->srv.direct ? "direct" : "starttls");
+        s2s__tcp_close(&x->t.env, tcp);
+        if (x->picky) {
+            s2s__dial_note(x->dial, "not good enough");
+            s2s__dial_next(x->dial, x);
+            return;
+        }
+        s2s__dial_cancel(x->dial);
+    }
     x->ended++;
     x->end = end;
     (void)snprintf(x->text, sizeof x->text, "%s", text);
-    cr_expect_eq(tcp != NULL, end == S2S__DIAL_CONNECTED);
-    s2s__tcp_close(&x->t.env, tcp);
 }
 
 static void on_closed(void *arg)
@@ -107,6 +136,7 @@ static s2s__dial *dial(const char *domain, const char *fixed, s2s_time within)
                            .fixed = fixed ? (const struct sockaddr *)&at : NULL,
                            .by = uv_now(&d.loop) + within};
     cr_assert_eq(s2s__dial_start(&o, on_dialed, &d, &out), S2S_OK);
+    d.dial = out;
     return out;
 }
 
@@ -126,6 +156,145 @@ Test(dialer, srv_targets_are_tried_until_one_answers)
     until(&d.ended, 1);
     cr_expect_eq(d.end, S2S__DIAL_CONNECTED, "DN-01: %s", d.text);
     until(&d.accepted, 1);
+    end();
+}
+
+static void deafen(deaf *x, const char *address)
+{
+    struct sockaddr_storage at;
+    cr_assert_eq(s2s__address_parse(s2s_str_of(address), &at), S2S_OK);
+    socklen_t len = at.ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+    x->listener = socket(at.ss_family, SOCK_STREAM, 0);
+    cr_assert_geq(x->listener, 0);
+    cr_assert_eq(bind(x->listener, (struct sockaddr *)&at, len), 0, "%s: %s", address, strerror(errno));
+    cr_assert_eq(listen(x->listener, 0), 0);
+    for (size_t i = 0; i < CROWD; i++) {
+        x->crowd[i] = socket(at.ss_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        (void)connect(x->crowd[i], (struct sockaddr *)&at, len);
+    }
+}
+
+static void close_deaf(deaf *x)
+{
+    for (size_t i = 0; i < CROWD; i++)
+        (void)close(x->crowd[i]);
+    (void)close(x->listener);
+}
+
+Test(dialer, a_slow_address_does_not_hold_up_the_others)
+{
+    static dns_row rows[] = {
+        {.name = "_xmpp-server._tcp.peer.example", .type = DNS_SRV, .data = "host.example", .priority = 1},
+        {.name = "host.example", .type = DNS_A, .data = "127.0.0.2"},
+        {.name = "host.example", .type = DNS_AAAA, .data = "::1"},
+    };
+    deaf slow;
+    char address[S2S_ADDRESS_MAX];
+    begin(rows, sizeof rows / sizeof *rows);
+    rows[0].port = d.port;
+    d.t.env.limits.connect_ms = 120000; /* far more than the guard: only a race gets there */
+    (void)snprintf(address, sizeof address, "[::1]:%u", (unsigned)d.port);
+    deafen(&slow, address);
+    (void)dial("peer.example", NULL, 120000);
+    until(&d.ended, 1);
+    cr_expect_eq(d.end, S2S__DIAL_CONNECTED, "DN-09: %s", d.text);
+    cr_expect_eq(strncmp(d.reached, "127.0.0.2:", 10), 0, "%s", d.reached);
+    close_deaf(&slow);
+    end(); /* finds the loser's socket if it is still there */
+}
+
+Test(dialer, another_priority_waits_until_the_first_has_failed)
+{
+    static dns_row rows[] = {
+        {.name = "_xmpp-server._tcp.peer.example", .type = DNS_SRV, .data = "slow.example", .priority = 1},
+        {.name = "_xmpps-server._tcp.peer.example", .type = DNS_SRV, .data = "live.example", .priority = 2},
+        {.name = "slow.example", .type = DNS_A, .data = "127.0.0.3"},
+        {.name = "live.example", .type = DNS_A, .data = "127.0.0.2"},
+    };
+    enum { CONNECT_MS = 900 };
+    deaf slow;
+    char address[S2S_ADDRESS_MAX];
+    begin(rows, sizeof rows / sizeof *rows);
+    rows[0].port = rows[1].port = d.port;
+    d.t.env.limits.connect_ms = CONNECT_MS;
+    (void)snprintf(address, sizeof address, "127.0.0.3:%u", (unsigned)d.port);
+    deafen(&slow, address);
+    uv_update_time(&d.loop);
+    s2s_time before = uv_now(&d.loop);
+    (void)dial("peer.example", NULL, 120000);
+    until(&d.ended, 1);
+    cr_expect_geq(uv_now(&d.loop) - before, (s2s_time)CONNECT_MS, "DN-01");
+    cr_expect_not_null(strstr(d.reached, " live.example direct;"), "DN-04: %s", d.reached);
+    close_deaf(&slow);
+    end();
+}
+
+Test(dialer, goes_on_when_a_connection_was_no_good)
+{
+    static dns_row rows[] = {
+        {.name = "_xmpps-server._tcp.peer.example", .type = DNS_SRV, .data = "a.example", .priority = 1},
+        {.name = "_xmpp-server._tcp.peer.example", .type = DNS_SRV, .data = "dead.example", .priority = 2, .port = 1},
+        {.name = "_xmpp-server._tcp.peer.example", .type = DNS_SRV, .data = "b.example", .priority = 3},
+        {.name = "a.example", .type = DNS_A, .data = "127.0.0.2"},
+        {.name = "b.example", .type = DNS_A, .data = "127.0.0.2"},
+        {.name = "dead.example", .type = DNS_A, .data = "127.0.0.3"},
+    };
+    begin(rows, sizeof rows / sizeof *rows);
+    rows[0].port = rows[2].port = d.port;
+    d.picky = true;
+    (void)dial("peer.example", NULL, 120000);
+    until(&d.ended, 1);
+    char want[512];
+    (void)snprintf(want, sizeof want, "127.0.0.2:%u a.example direct;127.0.0.2:%u b.example starttls;", d.port, d.port);
+    cr_expect_str_eq(d.reached, want, "each once, by priority");
+    cr_expect_eq(d.end, S2S__DIAL_FAILED);
+    (void)snprintf(want, sizeof want,
+                   "no connection: 127.0.0.2:%u (direct TLS): not good enough; 127.0.0.3:1: connection refused; "
+                   "127.0.0.2:%u: not good enough", d.port, d.port);
+    cr_expect_str_eq(d.text, want);
+    end();
+}
+
+Test(dialer, a_loser_of_the_race_is_tried_when_the_winner_was_no_good)
+{
+    static dns_row rows[] = {
+        {.name = "_xmpp-server._tcp.peer.example", .type = DNS_SRV, .data = "host.example", .priority = 1},
+        {.name = "host.example", .type = DNS_A, .data = "127.0.0.2"},
+        {.name = "host.example", .type = DNS_AAAA, .data = "::1"},
+    };
+    deaf slow;
+    char address[S2S_ADDRESS_MAX];
+    begin(rows, sizeof rows / sizeof *rows);
+    rows[0].port = d.port;
+    d.t.env.limits.connect_ms = 1000;
+    d.picky = true;
+    (void)snprintf(address, sizeof address, "[::1]:%u", (unsigned)d.port);
+    deafen(&slow, address);
+    (void)dial("peer.example", NULL, 120000);
+    until(&d.ended, 1);
+    cr_expect_not_null(strstr(d.text, "not good enough; ["), "%s", d.text);
+    cr_expect_not_null(strstr(d.text, "timed out"), "%s", d.text);
+    close_deaf(&slow);
+    end();
+}
+
+Test(dialer, more_failures_than_the_text_holds_are_counted)
+{
+    static dns_row rows[16];
+    begin(rows, 16);
+    for (size_t i = 0; i < 15; i++)
+        rows[i] = (dns_row){.name = "_xmpp-server._tcp.peer.example", .type = DNS_SRV, .data = "dead.example",
+                            .port = (uint16_t)(i + 1)};
+    rows[15] = (dns_row){.name = "dead.example", .type = DNS_A, .data = "127.0.0.3"};
+    (void)dial("peer.example", NULL, 120000);
+    until(&d.ended, 1);
+    size_t told = 0;
+    for (const char *at = d.text; (at = strstr(at, "127.0.0.3:")) != NULL; at++)
+        told++;
+    char want[32];
+    (void)snprintf(want, sizeof want, "; and %zu more", 15 - told);
+    cr_expect(told > 0 && told < 15);
+    cr_expect_not_null(strstr(d.text, want), "%s", d.text);
     end();
 }
 
