@@ -23,7 +23,7 @@ help:
 	@echo "make test     build with sanitizers, run all tests"
 	@echo "make build    release build: build/bin/s2sd, build/bin/s2sctl, build/lib"
 	@echo "make bench    two nodes under load beside the floor: a table and JSON (BENCH=--curves, --quick, --runs N)"
-	@echo "make interop  the release build against real Prosody and ejabberd"
+	@echo "make interop  the release build against real servers of several versions; writes docs/interop.md"
 	@echo "make install  PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)"
 
 build:
@@ -53,6 +53,7 @@ interop:
 	$(call need,$(BUILD_PACKAGES) $(LAB_PACKAGES))
 	@$(MAKE) --no-print-directory build
 	@/usr/bin/python3 -B interop/run.py --bindir build/bin --cache build/interop
+	@/usr/bin/python3 -B interop/run_matrix.py --bindir build/bin --cache build/interop --page docs/interop.md
 
 install: build
 	@DESTDIR=$(DESTDIR) cmake --install build --prefix $(PREFIX)

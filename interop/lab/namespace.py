@@ -55,10 +55,14 @@ class Lab:
         self.logs.mkdir(parents=True)
         self.work.chmod(0o755)
         run("ip", "link", "set", "lo", "up")
+        self.mount()
+
+    def mount(self):
+        """The chroot's part of it; further chroots of the same work directory need nothing else."""
         run("mount", "-t", "proc", "proc", self.rootfs / "proc")
         run("mount", "--rbind", "/dev", self.rootfs / "dev")
         mount_point = self.rootfs / self.MOUNTED_AT.lstrip("/")
-        mount_point.mkdir(exist_ok=True)
+        mount_point.mkdir(exist_ok=True, parents=True)
         run("mount", "--bind", self.work, mount_point)
         resolv_conf = self.work / "resolv.conf"
         resolv_conf.write_text(f"nameserver {topology.DNS_ADDRESS}\n")
@@ -69,11 +73,11 @@ class Lab:
         """`path` (below the work directory) as the chroot sees it."""
         return f"{self.MOUNTED_AT}/{path.relative_to(self.work)}"
 
-    def chroot_command(self, user, command):
-        return ["chroot", f"--userspec={user}:{user}", str(self.rootfs)] + command
+    def chroot_command(self, user, command, group=None):
+        return ["chroot", f"--userspec={user}:{group or user}", str(self.rootfs)] + command
 
     def own(self, user, path):
-        run("chroot", self.rootfs, "chown", "-R", f"{user}:{user}", self.inside(path))
+        run("chroot", self.rootfs, "chown", "-R", user, self.inside(path))
 
 
 def run(*command):

@@ -75,22 +75,25 @@ class Pki:
     def _leaf(self, name, purposes, names, issuer=ANY_ISSUER, end=VALID_TO):
         self._key(name)
         sans = "subjectAltName=" + ",".join("DNS:" + n for n in names)
-        self._sign(name, f"{issuer}.crt", f"{issuer}.key", LEAF_EXTENSIONS + purposes + [sans], names[0], end)
+        self._sign(name, f"{issuer}.crt", f"{issuer}.key", LEAF_EXTENSIONS + purposes + [sans], f"/CN={names[0]}",
+                   end=end)
         chain = self.certificate(name)
         chain.write_text(chain.read_text() + self.certificate(issuer).read_text())
         # ejabberd wants the chain and the key in one file.
         (self.directory / f"{name}.pem").write_text(chain.read_text() + self.key(name).read_text())
 
-    def _key(self, name):
-        self._openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", f"{name}.key")
+    def _key(self, name, kind="ec"):
+        options = {"ec": ("EC", "-pkeyopt", "ec_paramgen_curve:prime256v1"), "ed": ("ED25519",),
+                   "rsa": ("RSA", "-pkeyopt", "rsa_keygen_bits:2048")}[kind]
+        self._openssl("genpkey", "-out", f"{name}.key", "-algorithm", *options)
 
-    def _sign(self, name, issuer_crt, issuer_key, extensions, common_name=None, end=VALID_TO):
+    def _sign(self, name, issuer_crt, issuer_key, extensions, subject=None, start=VALID_FROM, end=VALID_TO):
         """`openssl ca`, because it is the command of openssl 3.0 that can set both ends of the validity."""
         (self.directory / "ext.tmp").write_text("\n".join(extensions) + "\n")
         self._openssl("req", "-new", "-config", "ca.cnf", "-key", f"{name}.key", "-out", "csr.tmp",
-                      "-subj", f"/CN={common_name or name}")
+                      "-subj", subject or f"/CN={name}")
         self._openssl("ca", "-config", "ca.cnf", "-batch", "-notext", "-cert", issuer_crt, "-keyfile", issuer_key,
-                      "-startdate", VALID_FROM, "-enddate", end, "-extfile", "ext.tmp",
+                      "-startdate", start, "-enddate", end, "-extfile", "ext.tmp",
                       "-in", "csr.tmp", "-out", f"{name}.crt")
 
     def _openssl(self, *args):

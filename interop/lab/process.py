@@ -25,8 +25,7 @@ class Process:
             self._child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
                                            env=env, start_new_session=True)
         try:
-            for address in ready:
-                self._wait_ready(address)
+            self.wait_ready(ready)
         except BaseException:
             self.stop()
             raise
@@ -37,6 +36,10 @@ class Process:
 
     def running(self):
         return self._child.poll() is None
+
+    def wait_ready(self, addresses):
+        for address in addresses:
+            self._wait_ready(address)
 
     def _wait_ready(self, address):
         deadline = time.monotonic() + READY_SECONDS

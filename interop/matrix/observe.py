@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: MIT
+"""observe.py: one message for each cell, and what both ends saw of it."""
+import asyncio
+import json
+import re
+from dataclasses import dataclass
+
+from lab.component import Component, body, error_condition
+from matrix.axes import THEY, WE
+from matrix.oracle import DIALBACK, EXTERNAL, REFUSED, silent
+
+AT_ONCE = 12
+ANSWER_SECONDS = 45  # for a message or its error; the peers' own time-outs for a negotiation are longer only for dialback
+SILENCE_SECONDS = 12  # how long nothing must arrive, where no error will tell
+USER = "bot"
+
+
+@dataclass
+class Seen:
+    outcome: str      # EXTERNAL, DIALBACK, REFUSED; else a word for what must not happen
+    at_sender: str    # "" or the error that came back
+    at_node: str      # what s2sd's log says of the pair, shortened
+    at_peer: str      # what the peer's log says
+
+
+class Exchange:
+    """All components of a phase, and who waits for which message."""
+
+    def __init__(self):
+        self.components, self.waiting = {}, {}
+
+    def take(self, stanza):
+        if (error := error_condition(stanza)):
+            key, answer = stanza.get("id"), ("error", f"{error[0]}: {error[1]}")
+        else:
+            key, answer = body(stanza), ("delivered", "")
+        future = self.waiting.get(key)
+        if future and not future.done():
+            future.set_result(answer)
+
+    async def attach(self, domain, address):
+        component = Component(domain, address, self.take)
+        await component.__aenter__()
+        self.components[domain] = component
+
+    async def close(self):
+        await asyncio.gather(*(c.__aexit__() for c in self.components.values()), return_exceptions=True)
+
+    async def send(self, cell, wait):
+        future = asyncio.get_running_loop().create_future()
+        sender = self.components[cell.sender]
+        self.waiting[cell.key] = future
+        stanza_id = await sender.send_message(f"{USER}@{cell.receiver}", cell.key, USER)
+        self.waiting[stanza_id] = future
+        try:
+            return await asyncio.wait_for(future, wait)
+        except asyncio.TimeoutError:
+            return "nothing", f"neither message nor error in {wait} s"
+
+
+async def run(wanted, servers, progress):
+    """{cell: (what came of it, the error's text)}; `wanted`: {cell: (expected outcome, why)}"""
+    cells = list(wanted)
+    exchange, gate, got = Exchange(), asyncio.Semaphore(AT_ONCE), {}
+
+    async def one(cell):
+        async with gate:
+            nothing_wanted = wanted[cell][0] == REFUSED and silent(cell)
+            got[cell] = await exchange.send(cell, SILENCE_SECONDS if nothing_wanted else ANSWER_SECONDS)
+            progress()
+    try:
+        for cell in cells:
+            for domain, address in ((cell.ours, servers.address_of(WE, cell)), (cell.theirs, servers.address_of(THEY, cell))):
+                if domain not in exchange.components:
+                    await exchange.attach(domain, address)
+        # First all that we open, then all that they open, so that the cells of one pair do not meet.
+        for who in (WE, THEY):
+            await asyncio.gather(*(one(cell) for cell in cells if cell.connects == who))
+    finally:
+        await exchange.close()
+    return got
+
+
+class NodeLog:
+    """s2sd's JSON lines about streams, by (direction, local, remote)."""
+
+    def __init__(self, text):
+        self.lines = {}
+        for line in text.splitlines():
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                continue
+            if "direction" in entry:
+                key = (entry["direction"], entry.get("local"), entry.get("remote"))
+                self.lines.setdefault(key, []).append(entry)
+
+    def of(self, cell):
+        return self.lines.get(("out" if cell.connects == WE else "in", cell.ours, cell.theirs), [])
+
+    def mechanism(self, cell):
+        return next((e.get("mechanism") for e in self.of(cell) if e["message"] == "stream established"), None)
+
+    def words(self, cell):
+        for message in ("certificate refused", "stream established", "stream failed", "stream closed"):
+            for e in self.of(cell):
+                if e["message"] == message:
+                    return f"{message}: " + "; ".join(str(e[k]) for k in ("mechanism", "tls", "reason", "cause", "text") if k in e)
+        return ""
+
+
+# What the peers log when a stream is authenticated; {a} is the initiator, {b} the receiver.
+PEER_LINES = (
+    (EXTERNAL, r"Accepting SASL EXTERNAL identity from {a}\b"),
+    (EXTERNAL, r"Accepted (?:in|out)bound s2s EXTERNAL authentication {a} -> {b}\b"),
+    (DIALBACK, r"Accepted (?:in|out)bound s2s dialback authentication {a} -> {b}\b"),
+)
+
+
+def peer_mechanism(text, cell):
+    a, b = re.escape(cell.sender), re.escape(cell.receiver)
+    for mechanism, pattern in PEER_LINES:
+        if re.search(pattern.format(a=a, b=b), text):
+            return mechanism
+    return None
+
+
+def judge(cell, answer, node_log, peer_text):
+    """Both ends together. A delivered message needs a stream in our log; a mechanism in both logs must be the same."""
+    result, error = answer
+    mechanism, at_peer = node_log.mechanism(cell), peer_mechanism(peer_text, cell)
+    if result == "delivered":
+        outcome = mechanism or "delivered without a stream"
+        if at_peer and mechanism and at_peer != mechanism and cell.peer.kind == "ejabberd":
+            outcome = f"{mechanism} here, {at_peer} there"
+    else:
+        outcome = REFUSED if result == "error" or silent(cell) else result
+    return Seen(outcome, error, node_log.words(cell), at_peer or "")

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: MIT
+"""page.py: docs/interop.md out of the cells."""
+from matrix import axes
+from matrix.axes import THEY, WE
+from matrix.oracle import DIALBACK, EXTERNAL, REFUSED
+
+SIGNS = {EXTERNAL: "E", DIALBACK: "D", REFUSED: "–"}
+HEADINGS = {
+    (WE, THEY): "We connect, they show the certificate: our judgement of a receiver",
+    (WE, WE): "We connect and show the certificate: their judgement of an initiator",
+    (THEY, THEY): "They connect and show the certificate: our judgement of an initiator",
+    (THEY, WE): "They connect, we show the certificate: their judgement of a receiver",
+}
+PHASE_WORDS = {"certificates": "certificates only, dialback off at both ends", "packaged": "as the peers' packages ship",
+               "dialback": "dialback allowed at both ends"}
+
+
+def sign(result):
+    """`result`: (expected, Seen) or a reason why there is none."""
+    if isinstance(result, str):
+        return "·"
+    (expected, _), seen = result
+    return SIGNS.get(seen.outcome, "?") + ("" if seen.outcome == expected else " **≠**")
+
+
+def phase_words(phase):
+    tls = "direct TLS" if phase.start == "direct" else "STARTTLS"
+    return (f"{PHASE_WORDS[phase.theirs]}; ours `eku: {phase.eku}`, `dialback: {phase.dialback}`; {tls}, "
+            f"TLS up to {phase.tls}")
+
+
+def table(results, phase, kind, peers, variants):
+    rows = []
+    for peer in peers:
+        cells = [results.get(axes.Cell(phase, peer, *kind, v)) for v in variants]
+        if any(c is not None and not isinstance(c, str) for c in cells):
+            rows.append(f"| {peer.name} | " + " | ".join("" if c is None else sign(c) for c in cells) + " |")
+    if not rows:
+        return []
+    return ["", f"**{HEADINGS[kind]}**", "", "| peer | " + " | ".join(variants) + " |",
+            "|---|" + "---|" * len(variants)] + rows
+
+
+def differences(results):
+    return [f"- {cell.key}: expected {expected} ({why}), got {seen.outcome}; sender: {seen.at_sender or '-'}; "
+            f"s2sd: {seen.at_node or '-'}; peer: {seen.at_peer or '-'}"
+            for cell, ((expected, why), seen) in ((c, r) for c, r in results.items() if not isinstance(r, str))
+            if seen.outcome != expected]
+
+
+def reasons(results):
+    texts = {}
+    for cell, result in results.items():
+        if not isinstance(result, str):
+            (expected, why), _ = result
+            texts.setdefault((expected, why), []).append(cell)
+    return [f"| {SIGNS[expected]} | {why} | {len(cells)} |" for (expected, why), cells in sorted(texts.items())]
+
+
+def impossible(results):
+    texts = {}
+    for cell, result in results.items():
+        if isinstance(result, str):
+            texts.setdefault(result, []).append(cell)
+    return [f"- {why} ({len(cells)} cells)" for why, cells in sorted(texts.items())]
+
+
+def page(results, versions, phases, peers, variants, when, command):
+    tried = {c: r for c, r in results.items() if not isinstance(r, str)}
+    wrong = differences(results)
+    lines = ["# Interoperability with real servers", "",
+             f"Made by `{command}` on {when}: {len(tried)} cells tried, {len(wrong)} other than expected, "
+             f"{len(results) - len(tried)} that cannot be. A cell is one message through new streams, looked at from both ends: "
+             "what arrived, what came back, what both logs say. What has to happen is said by `interop/matrix/oracle.py`, from "
+             "the servers' rules and not from a run.", "",
+             "E: delivered, SASL EXTERNAL. D: delivered, dialback. –: refused, an error came back. ·: cannot be tried "
+             "(reasons below). ≠: not what was expected.", "", "| server | version | address of its tests |", "|---|---|---|"]
+    lines += [f"| {p.name} | {versions[p.name]} | {p.address} |" for p in peers]
+    lines += ["", "| certificate | what it is |", "|---|---|"]
+    lines += [f"| {v} | {axes.VARIANTS[v].words} |" for v in variants]
+    for phase in phases:
+        lines += ["", f"## {phase.name}", "", phase_words(phase) + "."]
+        for kind in HEADINGS:
+            lines += table(results, phase, kind, peers, variants)
+    lines += ["", "## Why", "", "| | reason | cells |", "|---|---|---|"] + reasons(results)
+    lines += ["", "## What cannot be tried", ""] + impossible(results)
+    lines += ["", "## Other than expected", ""] + (wrong or ["None."])
+    return "\n".join(lines) + "\n"
