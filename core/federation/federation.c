@@ -185,8 +185,9 @@ s2s_err s2s_federation_new(const s2s_federation_options *options, s2s_federation
     f->policy = *options->policy;
     f->ops = options->ops;
     f->user = options->user;
-    RB_INIT(&f->links);
-    s2s_err err = s2s_setup_new(env, &f->setup);
+    s2s_err err = s2s__table_init(&f->links, env);
+    if (err == S2S_OK)
+        err = s2s_setup_new(env, &f->setup);
     if (err == S2S_OK)
         err = s2s__resolver_new(f->loop, env, options->dns_servers, options->dns_servers_len,
                                 options->dns_anchors, options->dns_anchors_len, &f->resolver, why);
@@ -209,6 +210,7 @@ void s2s_federation_free(s2s_federation *f)
     if (!f)
         return;
     s2s_setup_free(f->setup);
+    s2s__table_free(&f->links);
     s2s__free(f->env, f->listeners);
     s2s__io_free(&f->io);
     s2s__free(f->env, f);
@@ -243,7 +245,7 @@ static void on_recheck_closed(uv_handle_t *handle)
 
 void s2s__federation_check_stopped(s2s_federation *f)
 {
-    if (!f->stopping || f->finishing || f->streams || f->links_len > 0)
+    if (!f->stopping || f->finishing || f->streams || f->links.len > 0)
         return;
     f->finishing = true;
     uv_timer_stop(&f->stop_timer);

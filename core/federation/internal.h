@@ -6,10 +6,9 @@
 #ifndef S2S_FEDERATION_INTERNAL_H
 #define S2S_FEDERATION_INTERNAL_H
 
-#include <uv/tree.h>
-
 #include "federation/queue.h"
 #include "federation/routes.h"
+#include "protocol/table.h"
 #include "s2s/federation.h"
 #include "transport/connection.h"
 #include "transport/dialer.h"
@@ -21,6 +20,7 @@ typedef struct s2s__link s2s__link;
 typedef struct s2s__stream s2s__stream;
 
 typedef struct s2s__domain {
+    s2s__slot slot; /* first: a slot is its domain */
     char *name; /* normal form */
     char *file; /* of the certificate */
     s2s__identity *identity;
@@ -28,8 +28,9 @@ typedef struct s2s__domain {
 
 struct s2s_setup {
     const s2s_env *env;
-    s2s__domain *domains;
+    s2s__domain **domains; /* as they were added */
     size_t domains_len;
+    s2s__table by_name;
     s2s__routes routes;
 };
 
@@ -56,7 +57,7 @@ struct s2s__stream {
 typedef enum s2s__reach { S2S__UNREACHED, S2S__NO_CONNECTION, S2S__NOT_ESTABLISHED } s2s__reach;
 
 struct s2s__link {
-    RB_ENTRY(s2s__link) tree;
+    s2s__slot slot; /* first: a slot is its link */
     s2s_federation *f;
     char *local, *remote;
     s2s__stream *stream; /* NULL: none yet */
@@ -68,8 +69,6 @@ struct s2s__link {
     s2s_stanza_error failed_error;
     char failed_text[S2S_TEXT_MAX];
 };
-
-RB_HEAD(s2s__links, s2s__link);
 
 /* Judging streams again, and closing those whose peer's certificate has expired. */
 typedef struct s2s__recheck {
@@ -93,8 +92,7 @@ struct s2s_federation {
     size_t listeners_len;
     s2s__stream *streams;
     size_t accepted; /* streams that were accepted */
-    struct s2s__links links;
-    size_t links_len;
+    s2s__table links; /* by local and remote */
     size_t congested_links;
     uint64_t next_in, next_out;
     s2s_ticket next_ticket;

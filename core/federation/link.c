@@ -11,22 +11,17 @@
 
 enum { CONGESTED_HALVES = 2, RELIEVED_QUARTERS = 4 };
 
-static int compare(const s2s__link *a, const s2s__link *b)
-{
-    int order = strcmp(a->remote, b->remote);
-    return order ? order : strcmp(a->local, b->local);
-}
-
-/* A balanced tree: whoever chooses domain names cannot make it slow. */
-RB_GENERATE_STATIC(s2s__links, s2s__link, tree, compare)
-
 /* -- the table ----------------------------------------------------------------------------------------- */
 
 static s2s__link *find(s2s_federation *f, s2s_str local, s2s_str remote)
 {
-    /* The keys are strings of s2s_domain_normalise, which end in a NUL. */
-    s2s__link key = {.local = (char *)(uintptr_t)local.ptr, .remote = (char *)(uintptr_t)remote.ptr};
-    return RB_FIND(s2s__links, &f->links, &key);
+    uint64_t hash = s2s__table_hash(&f->links, local, remote);
+    for (s2s__slot *slot = s2s__table_first(&f->links, hash); slot; slot = s2s__table_next(slot)) {
+        s2s__link *link = (s2s__link *)slot;
+        if (s2s_str_eq(s2s_str_of(link->local), local) && s2s_str_eq(s2s_str_of(link->remote), remote))
+            return link;
+    }
+    return NULL;
 }
 
 static void set_congested(s2s__link *link, bool congested)
@@ -46,8 +41,7 @@ static void set_congested(s2s__link *link, bool congested)
 static void remove_link(s2s__link *link)
 {
     s2s_federation *f = link->f;
-    RB_REMOVE(s2s__links, &f->links, link);
-    f->links_len--;
+    s2s__table_remove(&f->links, &link->slot);
     s2s__queue_clear(&link->queue, f->env);
     set_congested(link, false);
     s2s__free(f->env, link->local);
@@ -56,31 +50,34 @@ static void remove_link(s2s__link *link)
     s2s__federation_check_stopped(f);
 }
 
-/* Those which are only kept to remember a failure, once it is forgotten. */
-static void remove_expired(s2s_federation *f)
+static void remove_if_expired(s2s__slot *slot, void *arg)
 {
-    s2s__link *next;
-    for (s2s__link *link = RB_MIN(s2s__links, &f->links); link; link = next) {
-        next = RB_NEXT(s2s__links, &f->links, link);
-        if (!link->stream && link->queue.stanzas == 0 && link->failed_until <= uv_now(f->loop))
-            remove_link(link);
-    }
+    s2s__link *link = (s2s__link *)slot;
+    (void)arg;
+    if (!link->stream && link->queue.stanzas == 0 && link->failed_until <= uv_now(link->f->loop))
+        remove_link(link);
+}
+
+typedef struct visit {
+    void (*what)(s2s__link *link);
+} visit;
+
+static void visit_link(s2s__slot *slot, void *arg)
+{
+    ((const visit *)arg)->what((s2s__link *)slot);
 }
 
 void s2s__links_each(s2s_federation *f, void (*what)(s2s__link *link))
 {
-    s2s__link *next;
-    for (s2s__link *link = RB_MIN(s2s__links, &f->links); link; link = next) {
-        next = RB_NEXT(s2s__links, &f->links, link);
-        what(link);
-    }
+    visit v = {what};
+    s2s__table_each(&f->links, visit_link, &v);
 }
 
 static s2s__link *add(s2s_federation *f, s2s_str local, s2s_str remote)
 {
-    if (f->links_len >= f->env->limits.streams_out)
-        remove_expired(f);
-    if (f->links_len >= f->env->limits.streams_out)
+    if (f->links.len >= f->env->limits.streams_out) /* some may only remember a failure that is forgotten */
+        s2s__table_each(&f->links, remove_if_expired, NULL);
+    if (f->links.len >= f->env->limits.streams_out)
         return NULL;
     s2s__link *link = s2s__alloc(f->env, sizeof *link);
     if (!link)
@@ -88,14 +85,13 @@ static s2s__link *add(s2s_federation *f, s2s_str local, s2s_str remote)
     link->f = f;
     link->local = s2s__strdup(f->env, local);
     link->remote = s2s__strdup(f->env, remote);
-    if (!link->local || !link->remote) {
+    if (!link->local || !link->remote ||
+        s2s__table_add(&f->links, &link->slot, s2s__table_hash(&f->links, local, remote)) != S2S_OK) {
         s2s__free(f->env, link->local);
         s2s__free(f->env, link->remote);
         s2s__free(f->env, link);
         return NULL;
     }
-    RB_INSERT(s2s__links, &f->links, link);
-    f->links_len++;
     return link;
 }
 
@@ -389,14 +385,18 @@ void s2s__link_forgive(s2s_federation *f, s2s_str local, s2s_str remote)
     link->failures = 0;
 }
 
+static void forgive_remote(s2s__slot *slot, void *remote)
+{
+    s2s__link *link = (s2s__link *)slot;
+    if (!s2s_str_eq(s2s_str_of(link->remote), *(const s2s_str *)remote))
+        return;
+    link->failed_until = 0;
+    link->failures = 0;
+}
+
 void s2s__links_forgive(s2s_federation *f, s2s_str remote)
 {
-    for (s2s__link *link = RB_MIN(s2s__links, &f->links); link; link = RB_NEXT(s2s__links, &f->links, link)) {
-        if (!s2s_str_eq(s2s_str_of(link->remote), remote))
-            continue;
-        link->failed_until = 0;
-        link->failures = 0;
-    }
+    s2s__table_each(&f->links, forgive_remote, &remote);
 }
 
 void s2s__link_reset(s2s__link *link, const char *why)

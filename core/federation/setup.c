@@ -24,6 +24,11 @@ s2s_err s2s_setup_new(const s2s_env *env, s2s_setup **out)
     if (!setup)
         return S2S_E_NOMEM;
     setup->env = env;
+    s2s_err err = s2s__table_init(&setup->by_name, env);
+    if (err != S2S_OK) {
+        s2s_setup_free(setup);
+        return err;
+    }
     *out = setup;
     return S2S_OK;
 }
@@ -33,6 +38,7 @@ static void free_domain(const s2s_env *env, s2s__domain *d)
     s2s__free(env, d->name);
     s2s__free(env, d->file);
     s2s__identity_unref(d->identity);
+    s2s__free(env, d);
 }
 
 void s2s_setup_free(s2s_setup *setup)
@@ -40,35 +46,52 @@ void s2s_setup_free(s2s_setup *setup)
     if (!setup)
         return;
     for (size_t i = 0; i < setup->domains_len; i++)
-        free_domain(setup->env, &setup->domains[i]);
+        free_domain(setup->env, setup->domains[i]);
     s2s__free(setup->env, setup->domains);
+    s2s__table_free(&setup->by_name);
     s2s__routes_free(&setup->routes, setup->env);
     s2s__free(setup->env, setup);
 }
 
 const s2s__domain *s2s__setup_domain(const s2s_setup *setup, s2s_str name)
 {
-    for (size_t i = 0; i < setup->domains_len; i++) {
-        if (s2s_str_eq(s2s_str_of(setup->domains[i].name), name))
-            return &setup->domains[i];
+    uint64_t hash = s2s__table_hash(&setup->by_name, name, S2S_STR_ABSENT);
+    for (s2s__slot *slot = s2s__table_first(&setup->by_name, hash); slot; slot = s2s__table_next(slot)) {
+        const s2s__domain *d = (const s2s__domain *)slot;
+        if (s2s_str_eq(s2s_str_of(d->name), name))
+            return d;
     }
     return NULL;
+}
+
+/* Room for one more in the list. */
+static bool make_room(s2s_setup *setup)
+{
+    s2s__domain **list = setup->env->ops->resize(setup->env->user, setup->domains,
+                                                 (setup->domains_len + 1) * sizeof *list);
+    if (list)
+        setup->domains = list;
+    return list != NULL;
 }
 
 /* Takes over `identity`, also on failure. */
 static s2s_err keep_domain(s2s_setup *setup, const char *name, const char *file, s2s__identity *identity)
 {
     const s2s_env *env = setup->env;
-    s2s__domain d = {.name = s2s__strdup(env, s2s_str_of(name)), .file = s2s__strdup(env, s2s_str_of(file)),
-                     .identity = identity};
-    s2s__domain *list = env->ops->resize(env->user, setup->domains, (setup->domains_len + 1) * sizeof *list);
-    if (list)
-        setup->domains = list;
-    if (!list || !d.name || !d.file) {
-        free_domain(env, &d);
+    s2s__domain *d = s2s__alloc(env, sizeof *d);
+    if (!d) {
+        s2s__identity_unref(identity);
         return S2S_E_NOMEM;
     }
-    list[setup->domains_len++] = d;
+    d->name = s2s__strdup(env, s2s_str_of(name));
+    d->file = s2s__strdup(env, s2s_str_of(file));
+    d->identity = identity;
+    uint64_t hash = s2s__table_hash(&setup->by_name, s2s_str_of(name), S2S_STR_ABSENT);
+    if (!d->name || !d->file || !make_room(setup) || s2s__table_add(&setup->by_name, &d->slot, hash) != S2S_OK) {
+        free_domain(env, d);
+        return S2S_E_NOMEM;
+    }
+    setup->domains[setup->domains_len++] = d;
     return S2S_OK;
 }
 
@@ -122,7 +145,7 @@ void s2s_federation_domains(const s2s_federation *f, void (*each)(void *arg, con
 {
     s2s_bytes chain[S2S__IDENTITY_CHAIN_MAX];
     for (size_t i = 0; i < f->setup->domains_len; i++) {
-        const s2s__domain *d = &f->setup->domains[i];
+        const s2s__domain *d = f->setup->domains[i];
         s2s_domain_info info = {.size = sizeof info,
                                 .domain = s2s_str_of(d->name),
                                 .certificate_file = d->file,

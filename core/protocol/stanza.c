@@ -34,34 +34,46 @@ static void puts_to(sink *k, const char *cstr)
     put(k, cstr, strlen(cstr));
 }
 
+/* What must not stand in an attribute as it is. All are below 64: one test of a bit per character. */
+static bool is_special(unsigned char c)
+{
+    const uint64_t special = UINT64_C(1) << '\t' | UINT64_C(1) << '\n' | UINT64_C(1) << '\r' | UINT64_C(1) << '&' |
+                             UINT64_C(1) << '\'' | UINT64_C(1) << '<' | UINT64_C(1) << '>';
+    return c < 64 && (special >> c & 1);
+}
+
+static const char *reference(char c)
+{
+    switch (c) {
+    case '&': return "&amp;";
+    case '<': return "&lt;";
+    case '>': return "&gt;";
+    case '\'': return "&apos;";
+    case '\t': return "&#9;";
+    case '\n': return "&#10;";
+    default: return "&#13;";
+    }
+}
+
 static void put_escaped(sink *k, s2s_str text)
 {
     size_t from = 0;
     for (size_t i = 0; i < text.len; i++) {
-        const char *ref;
-        switch (text.ptr[i]) {
-        case '&': ref = "&amp;"; break;
-        case '<': ref = "&lt;"; break;
-        case '>': ref = "&gt;"; break;
-        case '\'': ref = "&apos;"; break;
-        case '\t': ref = "&#9;"; break;
-        case '\n': ref = "&#10;"; break;
-        case '\r': ref = "&#13;"; break;
-        default: continue;
-        }
+        if (!is_special((unsigned char)text.ptr[i]))
+            continue;
         put(k, text.ptr + from, i - from);
-        puts_to(k, ref);
+        puts_to(k, reference(text.ptr[i]));
         from = i + 1;
     }
     if (text.len > from)
         put(k, text.ptr + from, text.len - from);
 }
 
-static void put_attr(sink *k, const char *name, s2s_str value)
+static void put_attr(sink *k, s2s_str name, s2s_str value)
 {
     if (!value.ptr)
         return;
-    puts_to(k, name);
+    put(k, name.ptr, name.len);
     put_escaped(k, value);
     put(k, "'", 1);
 }
@@ -71,11 +83,11 @@ static void put_stanza(sink *k, const s2s_stanza *st)
     const char *name = s2s_kind_name(st->kind);
     put(k, "<", 1);
     puts_to(k, name);
-    put_attr(k, " from='", st->from);
-    put_attr(k, " to='", st->to);
-    put_attr(k, " id='", st->id);
-    put_attr(k, " type='", st->type);
-    put_attr(k, " xml:lang='", st->lang);
+    put_attr(k, S2S_STR(" from='"), st->from);
+    put_attr(k, S2S_STR(" to='"), st->to);
+    put_attr(k, S2S_STR(" id='"), st->id);
+    put_attr(k, S2S_STR(" type='"), st->type);
+    put_attr(k, S2S_STR(" xml:lang='"), st->lang);
     put(k, st->attrs.ptr, st->attrs.len);
     if (st->inner.len == 0) {
         put(k, "/>", 2);

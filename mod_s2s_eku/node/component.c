@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "component_stream.h"
+#include "name_index.h"
 #include "protocol/buf.h"
 #include "protocol/log.h"
 #include "s2s/addr.h"
@@ -38,6 +39,7 @@ struct components {
     uv_loop_t *loop;
     const config_account *accounts;
     size_t accounts_len;
+    name_index by_domain;
     client **attached; /* by account */
     const components_ops *ops;
     void *user;
@@ -51,13 +53,11 @@ struct components {
 
 /* -- accounts ------------------------------------------------------------------------------------------ */
 
+/* `domain` in normal form. */
 static const config_account *find_account(const components *c, s2s_str domain)
 {
-    for (size_t i = 0; i < c->accounts_len; i++) {
-        if (s2s_domain_is(domain, s2s_str_of(c->accounts[i].domain)))
-            return &c->accounts[i];
-    }
-    return NULL;
+    size_t i = name_index_find(&c->by_domain, domain);
+    return i < c->accounts_len ? &c->accounts[i] : NULL;
 }
 
 static client **slot_of(const components *c, const config_account *account)
@@ -110,7 +110,8 @@ static void log_client(const client *k, const char *message, const char *why)
 static const config_account *on_account(void *user, s2s_str to)
 {
     const client *k = user;
-    return find_account(k->owner, to);
+    char domain[S2S_DOMAIN_MAX + 1];
+    return s2s_domain_normalise(to, domain) == S2S_OK ? find_account(k->owner, s2s_str_of(domain)) : NULL;
 }
 
 static bool on_attach(void *user, const config_account *account)
@@ -304,7 +305,9 @@ s2s_err components_new(const s2s_env *env, uv_loop_t *loop, const config_account
                       .ops = ops, .user = user};
     c->attached = s2s__alloc(env, accounts_len * sizeof *c->attached);
     c->read_buf = s2s__alloc(env, COMPONENT_READ_BYTES);
-    if (!c->attached || !c->read_buf || uv_async_init(loop, &c->done, on_done) < 0) {
+    if (!c->attached || !c->read_buf ||
+        name_index_init(&c->by_domain, env, accounts ? &accounts->domain : NULL, sizeof *accounts, accounts_len) != S2S_OK ||
+        uv_async_init(loop, &c->done, on_done) < 0) {
         components_free(c);
         return S2S_E_NOMEM;
     }
@@ -327,6 +330,7 @@ void components_free(components *c)
 {
     if (!c)
         return;
+    name_index_free(&c->by_domain);
     s2s__free(c->env, c->attached);
     s2s__free(c->env, c->read_buf);
     s2s__free(c->env, c);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "component.h"
+#include "name_index.h"
 #include "protocol/buf.h"
 #include "protocol/log.h"
 #include "s2s/addr.h"
@@ -15,6 +16,7 @@ struct node {
     s2s_federation *federation;
     components *components;
     services services;
+    name_index domains; /* the configuration's */
     pings pings;
     s2s_time since;
     bool federation_full; /* s2s_federation_send() said S2S_E_AGAIN, ops->drained has not come */
@@ -36,11 +38,8 @@ static void bounce(node *n, const s2s_stanza *st, s2s_stanza_error error, const 
 static const config_domain *find_domain(const node *n, const char *domain)
 {
     const config *c = n->options.config;
-    for (size_t i = 0; i < c->domains_len; i++) {
-        if (strcmp(c->domains[i].name, domain) == 0)
-            return &c->domains[i];
-    }
-    return NULL;
+    size_t i = name_index_find(&n->domains, s2s_str_of(domain));
+    return i < c->domains_len ? &c->domains[i] : NULL;
 }
 
 static void send_out(node *n, const s2s_stanza *st)
@@ -283,7 +282,10 @@ s2s_err node_new(const node_options *options, FILE *errors, node **out)
     n->pings = (pings){.env = options->env, .loop = options->loop};
     n->services = (services){.env = options->env, .accounts = c->accounts, .accounts_len = c->accounts_len,
                              .answer = route_answer, .user = n};
-    err = components_new(options->env, options->loop, c->accounts, c->accounts_len, &OPS, n, &n->components);
+    err = name_index_init(&n->domains, options->env, c->domains ? &c->domains->name : NULL,
+                                  sizeof *c->domains, c->domains_len);
+    if (err == S2S_OK)
+        err = components_new(options->env, options->loop, c->accounts, c->accounts_len, &OPS, n, &n->components);
     if (err == S2S_OK)
         err = make_federation(n, why);
     if (err != S2S_OK) {
@@ -342,6 +344,7 @@ void node_free(node *n)
         return;
     s2s_federation_free(n->federation);
     pings_free(&n->pings);
+    name_index_free(&n->domains);
     s2s__free(n->options.env, n);
 }
 

@@ -7,20 +7,22 @@
 
 enum { LABEL_MAX = 63 };
 
-/* RFC 7622 section 3.3.1: never in a localpart; so too controls. */
+/* RFC 7622 section 3.3.1: never in a localpart are " & ' / : < > @; so too controls and space. */
 static bool local_char_ok(unsigned char c)
 {
-    return c > 0x20 && c != 0x7f && !strchr("\"&'/:<>@", c);
+    const uint64_t forbidden = UINT64_C(0x1ffffffff) | UINT64_C(1) << '"' | UINT64_C(1) << '&' | UINT64_C(1) << '\'' |
+                               UINT64_C(1) << '/' | UINT64_C(1) << ':' | UINT64_C(1) << '<' | UINT64_C(1) << '>';
+    return c < 64 ? !(forbidden >> c & 1) : c != '@' && c != 0x7f;
 }
 
 static bool part_ok(s2s_str s)
 {
-    return s.len > 0 && s.len <= S2S_JID_PART_MAX && !memchr(s.ptr, 0, s.len);
+    return s.len > 0 && s.len <= S2S_JID_PART_MAX;
 }
 
 s2s_err s2s_jid_split(s2s_str jid, s2s_jid *out)
 {
-    if (!jid.ptr || jid.len == 0)
+    if (!jid.ptr || jid.len == 0 || memchr(jid.ptr, 0, jid.len))
         return S2S_E_SYNTAX;
     s2s_jid j = {.domain = jid};
     const char *slash = memchr(jid.ptr, '/', jid.len);
@@ -105,6 +107,40 @@ static bool ldh_ok(const char *s, size_t len)
     return true;
 }
 
+static bool plain_label(const char *label, size_t len)
+{
+    return len > 0 && len <= LABEL_MAX && label[0] != '-' && label[len - 1] != '-' &&
+           (len < 4 || memcmp(label, "xn--", 4) != 0);
+}
+
+/* What nearly every domain is: ASCII letters, digits and hyphens, nothing for IDNA to do. One pass, as each stanza asks.
+ * False: it is something else, or no domain at all; `out` means nothing then. */
+static bool normalise_plain(s2s_str domain, char out[S2S_DOMAIN_MAX + 1])
+{
+    size_t n = domain.len, label = 0;
+    if (n > 0 && domain.ptr[n - 1] == '.')
+        n--;
+    if (n == 0 || n > S2S_ASCII_DOMAIN_MAX)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        char c = domain.ptr[i];
+        if (c >= 'A' && c <= 'Z')
+            c = (char)(c + ('a' - 'A'));
+        out[i] = c;
+        if (c == '.') {
+            if (!plain_label(out + i - label, label))
+                return false;
+            label = 0;
+        } else if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-') {
+            label++;
+        } else {
+            return false;
+        }
+    }
+    out[n] = '\0';
+    return plain_label(out + n - label, label);
+}
+
 /* Copies without one trailing dot (RFC 7622 section 3.2), ASCII letters folded. `*plain`: nothing for IDNA to do. */
 static s2s_err copy_folded(s2s_str domain, char out[S2S_DOMAIN_MAX + 1], size_t *len, bool *plain)
 {
@@ -161,6 +197,10 @@ s2s_err s2s_domain_normalise(s2s_str domain, char out[S2S_DOMAIN_MAX + 1])
     char folded[S2S_DOMAIN_MAX + 1];
     size_t len = 0;
     bool plain = false;
+    if (domain.ptr && normalise_plain(domain, folded)) {
+        memcpy(out, folded, strlen(folded) + 1);
+        return S2S_OK;
+    }
     s2s_err err = copy_folded(domain, folded, &len, &plain);
     if (err != S2S_OK)
         return err;

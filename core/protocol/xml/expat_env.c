@@ -78,17 +78,12 @@ enum XML_Status s2s__expat_resume(const s2s_env *env, XML_Parser p)
 
 s2s__qname s2s__qname_split(const char *name)
 {
-    const char *sep = strchr(name, S2S_XML_SEP);
-    if (!sep)
-        return (s2s__qname){.local = s2s_str_of(name)};
-    s2s__qname q = {.ns = {name, (size_t)(sep - name)}};
-    const char *local = sep + 1;
-    sep = strchr(local, S2S_XML_SEP);
-    if (!sep) {
-        q.local = s2s_str_of(local);
-        return q;
-    }
-    q.local = (s2s_str){local, (size_t)(sep - local)};
-    q.prefix = s2s_str_of(sep + 1);
+    const char *sep = strchrnul(name, S2S_XML_SEP);
+    if (*sep == '\0')
+        return (s2s__qname){.local = {name, (size_t)(sep - name)}};
+    const char *local = sep + 1, *end = strchrnul(local, S2S_XML_SEP);
+    s2s__qname q = {.ns = {name, (size_t)(sep - name)}, .local = {local, (size_t)(end - local)}};
+    if (*end != '\0')
+        q.prefix = s2s_str_of(end + 1);
     return q;
 }

@@ -130,7 +130,7 @@ static void open_element(s2s__reader *r, s2s__qname q, const char *name, const c
         check(r, s2s__tree_open(r->tree, name, atts));
         XML_SetCharacterDataHandler(r->parser, on_text_inside);
     } else {
-        check(r, s2s__start_tag_stanza(&r->tag, atts));
+        check(r, s2s__start_tag_stanza(&r->tag, atts, (size_t)(r->inner_start - r->start)));
         XML_SetCharacterDataHandler(r->parser, NULL);
     }
 }

@@ -149,14 +149,15 @@ s2s__header s2s__start_tag_header(const s2s__start_tag *t)
 
 bool s2s__start_tag_kind(s2s_str local, s2s_kind *kind)
 {
-    static const s2s_kind KINDS[] = {S2S_MESSAGE, S2S_PRESENCE, S2S_IQ};
-    for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++) {
-        if (s2s__str_is(local, s2s_kind_name(KINDS[i]))) {
-            *kind = KINDS[i];
-            return true;
-        }
-    }
-    return false;
+    if (s2s__str_is(local, "message"))
+        *kind = S2S_MESSAGE;
+    else if (s2s__str_is(local, "presence"))
+        *kind = S2S_PRESENCE;
+    else if (s2s__str_is(local, "iq"))
+        *kind = S2S_IQ;
+    else
+        return false;
+    return true;
 }
 
 /* An attribute that a router does not know: kept as it is. */
@@ -174,32 +175,38 @@ static void other_attr(s2s__start_tag *t, s2s__qname q, const char *value)
     s2s__buf_puts(&t->attrs, "'");
 }
 
-s2s_err s2s__start_tag_stanza(s2s__start_tag *t, const char **atts)
+/* Where a router's attribute goes; NULL: it is another one. */
+static s2s_str *slot_for(s2s__start_tag *t, s2s__qname q)
+{
+    if (q.ns.ptr)
+        return is_xml_lang(q) ? &t->lang : NULL;
+    if (q.local.len == 2)
+        return s2s__str_is(q.local, "to") ? &t->to : s2s__str_is(q.local, "id") ? &t->id : NULL;
+    if (q.local.len == 4)
+        return s2s__str_is(q.local, "from") ? &t->from : s2s__str_is(q.local, "type") ? &t->type : NULL;
+    return NULL;
+}
+
+s2s_err s2s__start_tag_stanza(s2s__start_tag *t, const char **atts, size_t tag_len)
 {
     s2s__buf_clear(&t->attrs);
     t->from = t->to = t->id = t->type = t->lang = S2S_STR_ABSENT;
     t->foreign = 0;
     t->content_declared = t->prefix_used = t->rewrite = false;
-    s2s_err err = reserve_values(&t->text, atts);
+    s2s__buf_clear(&t->text);
+    /* References only shrink a value, and its end takes less than its quotes: it does not move while it fills. */
+    s2s_err err = s2s__buf_reserve(&t->text, tag_len);
     if (err != S2S_OK)
         return err;
-    struct {
-        const char *name;
-        s2s_str *value;
-    } known[] = {{"from", &t->from}, {"to", &t->to}, {"id", &t->id}, {"type", &t->type}};
     for (; *atts; atts += 2) {
         s2s__qname q = s2s__qname_split(atts[0]);
-        s2s_str *slot = is_xml_lang(q) ? &t->lang : NULL;
-        for (size_t i = 0; i < sizeof known / sizeof *known && !slot && !q.ns.ptr; i++) {
-            if (s2s__str_is(q.local, known[i].name))
-                slot = known[i].value;
-        }
+        s2s_str *slot = slot_for(t, q);
         if (slot)
             *slot = keep(&t->text, atts[1]);
         else
             other_attr(t, q, atts[1]);
     }
-    return t->attrs.failed;
+    return t->text.failed != S2S_OK ? t->text.failed : t->attrs.failed;
 }
 
 void s2s__start_tag_inside(s2s__start_tag *t, unsigned depth, s2s__qname name, const char **atts)

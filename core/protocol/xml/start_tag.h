@@ -32,7 +32,7 @@ void s2s__start_tag_forget(s2s__start_tag *t); /* for a new stream */
 /* In the order of expat's events. `depth`: 1 root, 2 stanza, above: inside. `prefix` NULL: the default namespace. */
 s2s_err s2s__start_tag_declare(s2s__start_tag *t, unsigned depth, const char *prefix, const char *uri);
 s2s_err s2s__start_tag_root(s2s__start_tag *t, const char **atts);
-s2s_err s2s__start_tag_stanza(s2s__start_tag *t, const char **atts);
+s2s_err s2s__start_tag_stanza(s2s__start_tag *t, const char **atts, size_t tag_len); /* bytes from < to > */
 void s2s__start_tag_inside(s2s__start_tag *t, unsigned depth, s2s__qname name, const char **atts);
 void s2s__start_tag_inside_end(s2s__start_tag *t, unsigned depth);
 

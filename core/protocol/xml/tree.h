@@ -3,6 +3,8 @@
 #ifndef S2S_TREE_H
 #define S2S_TREE_H
 
+#include <string.h>
+
 #include "protocol/buf.h"
 
 typedef struct s2s__attr {
@@ -54,7 +56,7 @@ s2s_err s2s__tree_write(s2s__buf *out, const s2s__node *n, const char *from_ns);
 
 static inline bool s2s__str_is(s2s_str s, const char *cstr)
 {
-    return s.ptr && s2s_str_eq(s, s2s_str_of(cstr));
+    return s.ptr && s.len == strlen(cstr) && memcmp(s.ptr, cstr, s.len) == 0;
 }
 
 #endif

@@ -9,6 +9,8 @@
 #include "protocol/xml/ns.h"
 #include "support/test_env.h"
 
+enum { TAG_BYTES = 128 }; /* more than any tag here takes */
+
 static test_env env;
 static s2s__start_tag tag;
 
@@ -91,7 +93,7 @@ static s2s_stanza with_child(const char **atts, const char *child, bool says_con
     (void)s2s__start_tag_declare(&tag, 1, "stream", NS_STREAMS);
     (void)s2s__start_tag_declare(&tag, 1, "p", "urn:p");
     cr_assert_eq(s2s__start_tag_root(&tag, none), S2S_OK);
-    cr_assert_eq(s2s__start_tag_stanza(&tag, atts), S2S_OK);
+    cr_assert_eq(s2s__start_tag_stanza(&tag, atts, TAG_BYTES), S2S_OK);
     if (says_content)
         cr_assert_eq(s2s__start_tag_declare(&tag, 3, NULL, NS_SERVER), S2S_OK);
     s2s__start_tag_inside(&tag, 3, s2s__qname_split(child), none);
@@ -145,7 +147,7 @@ Test(start_tag, a_prefix_declared_again_hides_the_roots)
     cr_assert_eq(s2s__start_tag_declare(&tag, 1, "db", NS_DIALBACK), S2S_OK);
     cr_assert_eq(s2s__start_tag_root(&tag, none), S2S_OK);
     cr_assert_eq(s2s__start_tag_declare(&tag, 2, "p", "urn:q"), S2S_OK);
-    cr_assert_eq(s2s__start_tag_stanza(&tag, none), S2S_OK);
+    cr_assert_eq(s2s__start_tag_stanza(&tag, none, TAG_BYTES), S2S_OK);
     s2s__start_tag_inside(&tag, 3, s2s__qname_split("urn:q\nx\np"), none);
     cr_assert_eq(s2s__start_tag_fill(&tag, S2S_STR_ABSENT, &st), S2S_OK);
     cr_expect(s2s__str_is(st.attrs, " xmlns:p='urn:q' xmlns:db='" NS_DIALBACK "'"), "%.*s", S2S_FMT(st.attrs));
@@ -154,7 +156,7 @@ Test(start_tag, a_prefix_declared_again_hides_the_roots)
     cr_expect(s2s__str_is(scope, " xmlns:p='urn:q' xmlns:db='" NS_DIALBACK "' xmlns:stream='" NS_STREAMS "'"),
               "%.*s", S2S_FMT(scope));
     s2s__start_tag_done(&tag);
-    cr_assert_eq(s2s__start_tag_stanza(&tag, none), S2S_OK);
+    cr_assert_eq(s2s__start_tag_stanza(&tag, none, TAG_BYTES), S2S_OK);
     s2s__start_tag_inside(&tag, 3, s2s__qname_split("urn:p\nx\np"), none);
     cr_assert_eq(s2s__start_tag_fill(&tag, S2S_STR_ABSENT, &st), S2S_OK);
     cr_expect(s2s__str_is(st.attrs, " xmlns:p='urn:p' xmlns:db='" NS_DIALBACK "'"), "the next stanza's own");
@@ -176,7 +178,7 @@ Test(start_tag, every_allocation_may_fail)
         if (err == S2S_OK)
             err = s2s__start_tag_declare(&tag, 2, "q", "urn:q");
         if (err == S2S_OK)
-            err = s2s__start_tag_stanza(&tag, atts);
+            err = s2s__start_tag_stanza(&tag, atts, TAG_BYTES);
         if (err == S2S_OK)
             err = s2s__start_tag_fill(&tag, S2S_STR("de"), &st);
         if (err == S2S_OK)
