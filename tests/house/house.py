@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """house.py: the rooms of the house, and who may include what (docs/architecture.md). The arrow points down only.
 
-    house.py ROOT [PROTOCOL_LIBRARY]     checks the tree, and the library's undefined symbols; exit status 1: a wall is broken
+    house.py ROOT [PROTOCOL_LIBRARY LIBRARY...]     checks the tree, and what the libraries call; exit status 1: a wall is broken
     house.py ROOT --self-test            plants a breach of each kind in memory: each must be found
 """
 import re
@@ -35,6 +35,8 @@ ROOMS = [
 PROGRAMS_NOT = {"mod_s2s_eku/node/": ["ctl/", "unbound.h", "expat.h"], "mod_s2s_eku/ctl/": ["node/", "expat.h"]}
 # Nothing above transport speaks to the sans-I/O core's private parser library, nothing in the core reads a configuration.
 NOT_IN_LIBRARIES = ("yaml.h", "jansson.h", "microhttpd.h", "sqlite3.h")
+# The libraries never end the process, take its signals, read its environment or write to its terminal.
+NOT_FOR_LIBRARIES = re.compile(r"^(_?exit|abort|signal|sigaction|raise|kill|getenv|setenv|printf|puts|putchar|perror|system|fork)$")
 FORBIDDEN_SYMBOLS = re.compile(
     r"^(uv_|gnutls_|ub_|nettle_|socket$|connect$|accept4?$|bind$|listen$|recv|send(to|msg|file)?$|read$|write$|readv$|writev$|"
     r"open(at|64)?$|fopen|close$|poll$|select$|epoll_|time$|clock_gettime$|gettimeofday$|getrandom$|getenv$|"
@@ -83,8 +85,8 @@ def undefined(library):
     return sorted({line.split()[0] for line in out.splitlines() if " U" in line})
 
 
-def check_symbols(symbols):
-    return [f"the protocol library uses {name}" for name in symbols if FORBIDDEN_SYMBOLS.match(name)]
+def check_symbols(symbols, forbidden=FORBIDDEN_SYMBOLS, library="the protocol library"):
+    return [f"{library} uses {name}" for name in symbols if forbidden.match(name)]
 
 
 def self_test():
@@ -121,6 +123,8 @@ def main():
         what = "files"
         if len(sys.argv) > 2:
             faults += check_symbols(undefined(sys.argv[2]))
+        for library in sys.argv[2:]:
+            faults += check_symbols(undefined(library), NOT_FOR_LIBRARIES, Path(library).name)
     print("\n".join(faults + [f"house: {count} {what}, {len(faults)} faults"]))
     return 1 if faults else 0
 

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: MIT
+// headers.cc: all public headers in C++, by themselves.
+#include <mod_s2s_eku/eku.h>
+#include <s2s/s2s.h>
+
+int main()
+{
+    s2s_limits limits;
+    s2s_limits_init(&limits);
+    return s2s_limits_check(&limits) == nullptr ? 0 : 1;
+}
