@@ -206,6 +206,58 @@ Test(connecting, works_over_ipv6)
     net_end(&n);
 }
 
+/* -- what the policy is told --------------------------------------------------------------------------- */
+
+Test(connecting, the_policy_gets_what_dnssec_says)
+{
+    static const struct {
+        const char *id, *domain, *host, *target;
+        s2s_dnssec state;
+        size_t records;
+    } ROWS[] = {
+        {"DA-02", "d.signed.example", "h1.signed.example", "h1.signed.example", S2S_DNSSEC_SECURE, 1},
+        {"DA-02", "e.signed.example", "h2.signed.example", "h2.signed.example", S2S_DNSSEC_SECURE, 0},
+        {"DA-02", "f.signed.example", "host.example", "host.example", S2S_DNSSEC_INSECURE, 0},
+        {"ID-01", "c.example", "h1.signed.example", "", S2S_DNSSEC_INSECURE, 0},
+    };
+    enum { COUNT = sizeof ROWS / sizeof *ROWS };
+    static char names[COUNT][64], tlsa[64];
+    net_begin(&n);
+    begin();
+    for (size_t i = 0; i < COUNT; i++) {
+        (void)snprintf(names[i], sizeof names[i], "_xmpp-server._tcp.%s", ROWS[i].domain);
+        rows[1 + i] = (dns_row){.name = names[i], .type = DNS_SRV, .data = ROWS[i].host, .port = port_of(n.b.address)};
+        if (strcmp(ROWS[i].domain, "c.example") != 0)
+            net_add_domain(&n, &n.b, ROWS[i].domain);
+    }
+    (void)snprintf(tlsa, sizeof tlsa, "_%u._tcp.h1.signed.example", (unsigned)port_of(n.b.address));
+    rows[5] = (dns_row){.name = "h1.signed.example", .type = DNS_A, .data = "127.0.0.1"};
+    rows[6] = (dns_row){.name = "h2.signed.example", .type = DNS_A, .data = "127.0.0.1"};
+    rows[7] = (dns_row){.name = tlsa, .type = DNS_TLSA, .data = "3 1 1 00112233"};
+    for (size_t i = 0; i < COUNT; i++) {
+        cr_assert_eq(node_send(&n.a, ROWS[i].domain, "one"), S2S_OK);
+        net_until(&n, &n.b.count, i + 1);
+        cr_expect_str_eq(n.a.judged_target, ROWS[i].target, "%s %s", ROWS[i].id, ROWS[i].domain);
+        cr_expect_eq(n.a.judged_tlsa_state, ROWS[i].state, "%s %s", ROWS[i].id, ROWS[i].domain);
+        cr_expect_eq(n.a.judged_tlsa, ROWS[i].records, "%s %s", ROWS[i].id, ROWS[i].domain);
+    }
+    net_end(&n);
+}
+
+Test(connecting, a_forged_zone_reaches_nobody)
+{
+    net_begin(&n);
+    begin();
+    net_add_domain(&n, &n.b, "d.signed.example");
+    rows[1] = (dns_row){.name = "_xmpp-server._tcp.d.signed.example", .type = DNS_SRV, .data = "host.example",
+                        .port = port_of(n.b.address), .forged = true};
+    (void)node_send(&n.a, "d.signed.example", "one");
+    net_until(&n, &n.a.count, 1);
+    cr_expect_not_null(strstr(n.a.last_end.text, "DNSSEC"), "DA-01: %s", n.a.last_end.text);
+    cr_expect_eq(n.b.established, 0u);
+    net_end(&n);
+}
+
 /* -- back-off ------------------------------------------------------------------------------------------ */
 
 Test(connecting, what_comes_while_backing_off_bounces_at_once_with_the_reason)

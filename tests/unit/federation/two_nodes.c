@@ -136,7 +136,7 @@ void net_add_domain(net *n, node *to, const char *domain)
 static void begin_node(net *n, node *x, const char *domain)
 {
     char why[S2S_TEXT_MAX] = "";
-    const char *servers[] = {n->dns.address};
+    const char *servers[] = {n->dns.address}, *anchors[] = {n->signer.anchor};
     s2s_policy policy = {&POLICY, x};
     s2s_federation_options o;
     x->domain = domain;
@@ -148,6 +148,8 @@ static void begin_node(net *n, node *x, const char *domain)
     o.user = x;
     o.dns_servers = servers;
     o.dns_servers_len = 1;
+    o.dns_anchors = anchors;
+    o.dns_anchors_len = 1;
     cr_assert_eq(s2s_federation_new(&o, &x->f, why), S2S_OK, "%s", why);
     net_add_domain(n, x, domain);
     cr_assert_eq(s2s_federation_listen(x->f, "127.0.0.1:0", n->tls, x->address, why), S2S_OK, "%s", why);
@@ -160,7 +162,9 @@ void net_begin(net *n)
     uv_loop_init(&n->loop);
     uv_timer_init(&n->loop, &n->guard);
     certs_begin(&n->certs);
+    dns_signer_begin(&n->signer, "signed.example");
     dns_begin(&n->dns, &n->loop, ROWS, 1);
+    n->dns.signer = &n->signer;
     test_env_init(&n->a.t);
     test_env_init(&n->b.t);
 }
@@ -209,6 +213,7 @@ void net_end(net *n)
     uv_run(&n->loop, UV_RUN_DEFAULT);
     cr_expect_eq(uv_loop_close(&n->loop), 0, "handles are left");
     certs_end(&n->certs);
+    dns_signer_end(&n->signer);
     cr_expect_eq(n->a.t.live, 0u, "%zu blocks of a are left", n->a.t.live);
     cr_expect_eq(n->b.t.live, 0u, "%zu blocks of b are left", n->b.t.live);
 }

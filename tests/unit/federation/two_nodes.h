@@ -47,6 +47,7 @@ typedef struct net {
     s2s_time give_up;
     certs certs;
     dns_server dns;
+    dns_signer signer; /* of signed.example, whose key both nodes trust */
     s2s_tls_start tls; /* of listeners and routes: set it before net_begin_nodes */
     node a, b; /* a.example and b.example, each with a route to the other */
 } net;

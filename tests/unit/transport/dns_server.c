@@ -3,41 +3,14 @@
 #include "dns_server.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 
-enum { HEADER = 12, FLAGS_ANSWER = 0x8180 /* QR, RD, RA */, CLASS_IN = 1, TTL = 60, NAME_MAX_LEN = 256 };
-
-struct message {
-    uint8_t bytes[1500];
-    size_t len;
-};
-
-static void put(struct message *m, const void *bytes, size_t len)
-{
-    cr_assert_leq(m->len + len, sizeof m->bytes);
-    memcpy(m->bytes + m->len, bytes, len);
-    m->len += len;
-}
-
-static void put16(struct message *m, unsigned value)
-{
-    put(m, (uint8_t[]){(uint8_t)(value >> 8), (uint8_t)value}, 2);
-}
-
-static void put_name(struct message *m, const char *name)
-{
-    while (*name && *name != '.') {
-        size_t label = strcspn(name, ".");
-        put(m, &(uint8_t){(uint8_t)label}, 1);
-        put(m, name, label);
-        name += label + (name[label] == '.');
-    }
-    put(m, "", 1);
-}
+enum { HEADER = 12, FLAGS_ANSWER = 0x8180 /* QR, RD, RA */, CLASS_IN = 1, NAME_MAX_LEN = 256 };
 
 /* The first question's name as text; returns where its type stands. */
 static size_t question_name(const uint8_t *in, size_t len, char out[NAME_MAX_LEN])
@@ -55,34 +28,96 @@ static size_t question_name(const uint8_t *in, size_t len, char out[NAME_MAX_LEN
     return at + 1;
 }
 
-static void put_record(struct message *m, const dns_row *row, const char *name)
+static void put_record(dns_wire *m, const char *owner, unsigned type, const dns_wire *rdata)
 {
-    put_name(m, name);
-    put16(m, row->type);
-    put16(m, CLASS_IN);
-    put16(m, 0);
-    put16(m, TTL);
-    size_t length_at = m->len;
-    uint8_t address[16];
-    put16(m, 0);
-    if (row->type == DNS_A || row->type == DNS_AAAA) {
-        cr_assert_eq(inet_pton(row->type == DNS_A ? AF_INET : AF_INET6, row->data, address), 1);
-        put(m, address, row->type == DNS_A ? 4 : 16);
-    } else {
-        if (row->type == DNS_SRV) {
-            put16(m, row->priority);
-            put16(m, row->weight);
-            put16(m, row->port);
-        }
-        put_name(m, row->data);
-    }
-    m->bytes[length_at + 1] = (uint8_t)(m->len - length_at - 2);
+    dns_put_name(m, owner);
+    dns_put16(m, type);
+    dns_put16(m, CLASS_IN);
+    dns_put16(m, 0);
+    dns_put16(m, DNS_TTL);
+    dns_put16(m, (unsigned)rdata->len);
+    dns_put(m, rdata->bytes, rdata->len);
 }
 
-/* Adds what the table has; returns the response code, or -1 for silence. */
-static int answer(const dns_server *server, struct message *m, const char *name, unsigned type, unsigned *count)
+static void put_tlsa(dns_wire *m, const char *text)
 {
+    char *at = (char *)(uintptr_t)text, octet[3] = ""; /* strtoul wants it so; only read */
+    for (size_t i = 0; i < 3; i++)
+        dns_put(m, &(uint8_t){(uint8_t)strtoul(at, &at, 10)}, 1);
+    for (at += *at == ' '; at[0] && at[1]; at += 2) {
+        memcpy(octet, at, 2);
+        dns_put(m, &(uint8_t){(uint8_t)strtoul(octet, NULL, 16)}, 1);
+    }
+}
+
+static void read_row(const dns_row *row, dns_wire *rdata)
+{
+    uint8_t address[16];
+    rdata->len = 0;
+    if (row->type == DNS_A || row->type == DNS_AAAA) {
+        cr_assert_eq(inet_pton(row->type == DNS_A ? AF_INET : AF_INET6, row->data, address), 1);
+        dns_put(rdata, address, row->type == DNS_A ? 4 : 16);
+        return;
+    }
+    if (row->type == DNS_TLSA) {
+        put_tlsa(rdata, row->data);
+        return;
+    }
+    if (row->type == DNS_SRV) {
+        dns_put16(rdata, row->priority);
+        dns_put16(rdata, row->weight);
+        dns_put16(rdata, row->port);
+    }
+    dns_put_name(rdata, row->data);
+}
+
+/* -- the signed zone ----------------------------------------------------------------------------------- */
+
+static bool is_signed(const dns_server *server, const char *name)
+{
+    size_t len = strlen(name), zone = server->signer ? strlen(server->signer->zone) : len + 1;
+    return len >= zone && strcasecmp(name + len - zone, server->signer->zone) == 0 &&
+           (len == zone || name[len - zone - 1] == '.');
+}
+
+static void put_signed(const dns_server *server, dns_wire *m, const char *owner, unsigned type, const dns_wire *rdata,
+                       size_t count, bool forged)
+{
+    dns_wire signature;
+    dns_sign(server->signer, owner, type, rdata, count, &signature);
+    signature.bytes[signature.len - 1] ^= forged;
+    put_record(m, owner, DNS_RRSIG, &signature);
+}
+
+/* SOA and NSEC, each with its signature; returns how many records. */
+static unsigned put_denial(const dns_server *server, dns_wire *m, const char *name)
+{
+    dns_wire soa = {.len = 0}, nsec;
+    dns_put_name(&soa, server->signer->zone);
+    dns_put_name(&soa, server->signer->zone);
+    for (size_t i = 0; i < 10; i++) /* serial, refresh, retry, expire, minimum: 60 will do for all */
+        dns_put16(&soa, i % 2 ? DNS_TTL : 0);
+    dns_nothing(name, &nsec);
+    put_record(m, server->signer->zone, DNS_SOA, &soa);
+    put_signed(server, m, server->signer->zone, DNS_SOA, &soa, 1, false);
+    put_record(m, name, DNS_NSEC, &nsec);
+    put_signed(server, m, name, DNS_NSEC, &nsec, 1, false);
+    return 4;
+}
+
+static const uint8_t OPT[] = {0, 0, 41, 4, 208, 0, 0, 128, 0, 0, 0}; /* EDNS: 1232 octets, DNSSEC OK */
+
+/* -- answering ----------------------------------------------------------------------------------------- */
+
+enum { SET_MAX = 8 };
+
+/* Adds what the table has; returns the response code, or -1 for silence. */
+static int answer(const dns_server *server, dns_wire *m, const char *name, unsigned type, unsigned *count)
+{
+    static dns_wire set[SET_MAX];
+    size_t found = 0;
     int rcode = DNS_NXDOMAIN;
+    bool forged = false;
     for (size_t i = 0; i < server->rows_len; i++) {
         const dns_row *row = &server->rows[i];
         if (strcasecmp(row->name, name) != 0)
@@ -95,10 +130,24 @@ static int answer(const dns_server *server, struct message *m, const char *name,
         rcode = 0;
         if (!asked || row->type == DNS_ANY)
             continue;
-        put_record(m, row, name);
+        forged = forged || row->forged;
+        dns_wire *rdata = &set[found < SET_MAX ? found : 0];
+        found++;
+        read_row(row, rdata);
+        put_record(m, name, row->type, rdata);
         ++*count;
         if (row->type == DNS_CNAME)
             return answer(server, m, row->data, type, count);
+    }
+    if (is_signed(server, name) && type == DNS_DNSKEY && strcasecmp(name, server->signer->zone) == 0) {
+        set[found++] = server->signer->dnskey;
+        put_record(m, name, DNS_DNSKEY, &set[0]);
+        ++*count;
+    }
+    if (is_signed(server, name) && found > 0) {
+        cr_assert_leq(found, (size_t)SET_MAX);
+        put_signed(server, m, name, type, set, found, forged);
+        ++*count;
     }
     return rcode;
 }
@@ -106,7 +155,7 @@ static int answer(const dns_server *server, struct message *m, const char *name,
 static void received(uv_udp_t *udp, ssize_t len, const uv_buf_t *buf, const struct sockaddr *from, unsigned flags)
 {
     dns_server *server = udp->data;
-    struct message m = {.len = 0};
+    dns_wire m = {.len = 0};
     char name[NAME_MAX_LEN];
     unsigned count = 0;
     (void)flags, (void)buf;
@@ -115,12 +164,21 @@ static void received(uv_udp_t *udp, ssize_t len, const uv_buf_t *buf, const stru
     server->questions++;
     size_t type_at = question_name(server->in, (size_t)len, name);
     unsigned type = (unsigned)(server->in[type_at] << 8 | server->in[type_at + 1]);
-    put(&m, server->in, type_at + 4);
+    dns_put(&m, server->in, type_at + 4);
     int rcode = answer(server, &m, name, type, &count);
     if (rcode < 0)
         return;
+    unsigned authority = 0, additional = 0;
+    if (is_signed(server, name)) {
+        if (count == 0 && (rcode == 0 || rcode == DNS_NXDOMAIN)) {
+            rcode = 0; /* the proof is that there are no records, not that there is no name */
+            authority = put_denial(server, &m, name);
+        }
+        dns_put(&m, OPT, sizeof OPT);
+        additional = 1;
+    }
     const uint8_t head[] = {FLAGS_ANSWER >> 8, (uint8_t)((FLAGS_ANSWER & 0xff) | rcode), 0, 1,
-                            0, (uint8_t)count, 0, 0, 0, 0};
+                            0, (uint8_t)count, 0, (uint8_t)authority, 0, (uint8_t)additional};
     memcpy(m.bytes + 2, head, sizeof head);
     uv_buf_t out = uv_buf_init((char *)m.bytes, (unsigned)m.len);
     cr_assert_eq(uv_udp_try_send(udp, &out, 1, from), (int)m.len);

@@ -9,7 +9,9 @@
 
 #include <uv.h>
 
-enum { DNS_A = 1, DNS_CNAME = 5, DNS_TXT = 16, DNS_AAAA = 28, DNS_SRV = 33, DNS_ANY = 255 };
+#include "dns_sign.h"
+
+enum { DNS_A = 1, DNS_CNAME = 5, DNS_TXT = 16, DNS_AAAA = 28, DNS_SRV = 33, DNS_TLSA = 52, DNS_ANY = 255 };
 enum { DNS_SERVFAIL = 2, DNS_NXDOMAIN = 3 };
 
 /* One record; or with `rcode` an error, with `silent` no answer at all, for questions of this name and type (DNS_ANY:
@@ -17,10 +19,11 @@ enum { DNS_SERVFAIL = 2, DNS_NXDOMAIN = 3 };
 typedef struct dns_row {
     const char *name;
     uint16_t type;
-    const char *data; /* an address, or the name of an SRV target or CNAME; "." is the root */
+    const char *data; /* an address, the name of an SRV target or CNAME ("." is the root), or of TLSA "3 1 1 HEX" */
     uint16_t priority, weight, port;
     int rcode;
     bool silent;
+    bool forged; /* the signature over the records of this name and type is wrong */
 } dns_row;
 
 typedef struct dns_server {
@@ -28,6 +31,7 @@ typedef struct dns_server {
     const dns_row *rows;
     size_t rows_len;
     size_t questions;  /* that came */
+    const dns_signer *signer; /* NULL: no zone is signed */
     char address[32];  /* "127.0.0.1@PORT", as libunbound takes it */
     uint8_t in[1500];
 } dns_server;

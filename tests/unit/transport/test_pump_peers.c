@@ -52,6 +52,44 @@ Test(transport_pump_peers, a_refusal_after_the_handshake_shows_its_alert)
     raw_end(&raw);
 }
 
+/* Stands for an OCSP response: the pump hands on what came. */
+static const uint8_t STAPLE[] = {0x30, 0x03, 0x0a, 0x01, 0x00};
+
+static int staple(gnutls_session_t session, void *asked, gnutls_datum_t *out)
+{
+    (void)session;
+    ++*(size_t *)asked;
+    out->data = gnutls_malloc(sizeof STAPLE);
+    cr_assert_not_null(out->data);
+    memcpy(out->data, STAPLE, sizeof STAPLE);
+    out->size = sizeof STAPLE;
+    return 0;
+}
+
+Test(transport_pump_peers, a_stapled_response_is_asked_for_and_handed_on)
+{
+    static const char *const PRIORITY[] = {"NORMAL:-VERS-ALL:+VERS-TLS1.2", "NORMAL:-VERS-ALL:+VERS-TLS1.3"};
+    for (size_t i = 0; i < 2; i++) {
+        raw_peer raw;
+        size_t asked = 0;
+        pair_make(&pair, pair.identity);
+        cr_expect_eq(s2s__pump_staple(pair.initiator).len, 0u, "before the handshake");
+        raw_begin(&raw, GNUTLS_SERVER, PRIORITY[i], crt, key, pair.initiator);
+        gnutls_certificate_set_ocsp_status_request_function(raw.credentials, staple, &asked);
+        cr_assert_eq(raw_connect(&raw), S2S_OK);
+        s2s_bytes der = s2s__pump_staple(pair.initiator);
+        cr_expect_eq(asked, 1u, "CE-01: %s", PRIORITY[i]);
+        cr_assert_eq(der.len, sizeof STAPLE, "%s", PRIORITY[i]);
+        cr_expect_eq(memcmp(der.ptr, STAPLE, sizeof STAPLE), 0);
+        raw_end(&raw);
+        pair_make(&pair, pair.identity);
+        raw_begin(&raw, GNUTLS_SERVER, PRIORITY[i], crt, key, pair.initiator);
+        cr_assert_eq(raw_connect(&raw), S2S_OK, "a peer that staples nothing");
+        cr_expect_eq(s2s__pump_staple(pair.initiator).len, 0u);
+        raw_end(&raw);
+    }
+}
+
 Test(transport_pump_peers, a_refusal_during_the_handshake_shows_its_alert)
 {
     raw_peer raw;
