@@ -62,6 +62,7 @@ struct s2s__link {
     char *local, *remote;
     s2s__stream *stream; /* NULL: none yet */
     s2s__queue queue;
+    bool bouncing;       /* what waited is being answered, which may call back: the link stays */
     bool congested;      /* the queue was half full and is not nearly empty yet */
     s2s__reach reached; /* of the failure below; UNREACHED: there is none, or a new stream is being made */
     s2s_time failed_until;

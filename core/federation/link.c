@@ -50,12 +50,26 @@ static void remove_link(s2s__link *link)
     s2s__federation_check_stopped(f);
 }
 
-static void remove_if_expired(s2s__slot *slot, void *arg)
+/* Forgets the failures whose time is over, and finds the one whose time is over next. */
+static void forget_expired(s2s__slot *slot, void *first)
 {
-    s2s__link *link = (s2s__link *)slot;
-    (void)arg;
-    if (!link->stream && link->queue.stanzas == 0 && link->failed_until <= uv_now(link->f->loop))
+    s2s__link *link = (s2s__link *)slot, **next = first;
+    if (link->stream || link->bouncing || link->queue.stanzas > 0)
+        return;
+    if (link->failed_until <= uv_now(link->f->loop))
         remove_link(link);
+    else if (!*next || link->failed_until < (*next)->failed_until)
+        *next = link;
+}
+
+/* Some may only remember a failure. */
+static void make_room(s2s_federation *f)
+{
+    s2s__link *first = NULL;
+    size_t before = f->links.len;
+    s2s__table_each(&f->links, forget_expired, &first);
+    if (first && f->links.len == before)
+        remove_link(first);
 }
 
 typedef struct visit {
@@ -75,8 +89,8 @@ void s2s__links_each(s2s_federation *f, void (*what)(s2s__link *link))
 
 static s2s__link *add(s2s_federation *f, s2s_str local, s2s_str remote)
 {
-    if (f->links.len >= f->env->limits.streams_out) /* some may only remember a failure that is forgotten */
-        s2s__table_each(&f->links, remove_if_expired, NULL);
+    if (f->links.len >= f->env->limits.streams_out)
+        make_room(f);
     if (f->links.len >= f->env->limits.streams_out)
         return NULL;
     s2s__link *link = s2s__alloc(f->env, sizeof *link);
@@ -103,10 +117,12 @@ static void bounce_queue(s2s__link *link, s2s_stanza_error error, const char *te
     s2s__queue waiting = link->queue;
     const s2s_stanza *stanza;
     link->queue = (s2s__queue){0};
+    link->bouncing = true;
     while ((stanza = s2s__queue_first(&waiting)) != NULL) {
         s2s__federation_bounce(link->f, stanza, error, text);
         s2s__queue_pop(&waiting, link->f->env);
     }
+    link->bouncing = false;
     set_congested(link, false);
 }
 

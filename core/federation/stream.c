@@ -200,6 +200,16 @@ static void on_progress(void *owner)
         s2s__link_progress(s->link);
 }
 
+/* The alerts that speak of a certificate (RFC 8446 section 6.2), or of there being none. */
+static bool refused_in_tls(const s2s__stream *s)
+{
+    enum { BAD_CERTIFICATE = 42, UNKNOWN_CERTIFICATE = 46, UNKNOWN_CA = 48, ACCESS_DENIED = 49, REQUIRED = 116 };
+    const s2s__pump *pump = s->connection ? s2s__connection_pump(s->connection) : NULL;
+    int alert = pump ? s2s__pump_alert(pump) : -1;
+    return (alert >= BAD_CERTIFICATE && alert <= UNKNOWN_CERTIFICATE) || alert == UNKNOWN_CA ||
+           alert == ACCESS_DENIED || alert == REQUIRED;
+}
+
 /* What the senders of queued stanzas are told: no names, no addresses (SZ-11). */
 static void bounce_text(const s2s__stream *s, const s2s_close *close, char out[S2S_TEXT_MAX])
 {
@@ -210,8 +220,11 @@ static void bounce_text(const s2s__stream *s, const s2s_close *close, char out[S
         why = v->chain != S2S_CHAIN_VALID             ? s2s_chain_status_word(v->chain)
               : v->identity != S2S_IDENTITY_MATCH ? "for another domain"
                                                   : "purpose";
-    } else if (close->sasl_refused) {
+    } else if (close->sasl_refused || refused_in_tls(s)) {
         what = "the remote server refused our certificate";
+    } else if (close->origin == S2S_ORIGIN_PEER && close->cond != S2S_COND_NONE) {
+        what = "the remote server refused the stream";
+        why = s2s_cond_name(close->cond);
     }
     (void)snprintf(out, S2S_TEXT_MAX, "%s%s%s", what, why ? ": " : "", why ? why : "");
 }

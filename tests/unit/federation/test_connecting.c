@@ -299,6 +299,21 @@ Test(connecting, a_peer_that_contacts_us_is_tried_again_at_once)
     net_end(&n);
 }
 
+Test(connecting, a_remembered_failure_makes_room_for_another_domain)
+{
+    net_begin(&n);
+    n.a.t.env.limits.streams_out = 1;
+    n.a.t.env.limits.retry_ms = FAR_MS;
+    n.a.t.env.limits.retry_max_ms = FAR_MS;
+    begin();
+    srv(1, SRV, 1, 1);
+    (void)node_send(&n.a, "c.example", "one");
+    net_until(&n, &n.a.count, 1);
+    cr_assert_eq(node_send(&n.a, "b.example", "two"), S2S_OK);
+    net_until(&n, &n.b.count, 1);
+    net_end(&n);
+}
+
 /* -- who has no right to our work ---------------------------------------------------------------------- */
 
 Test(connecting, a_forbidden_domain_costs_no_question_and_no_connection)
