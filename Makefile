@@ -16,7 +16,7 @@ need = @missing=$$(for p in $(1); do \
 	[ -z "$$missing" ] || { echo "installing:" $$missing; $(SUDO) apt-get -q update && \
 		$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends $$missing; }
 
-.PHONY: help build run test bench interop install clean
+.PHONY: help build run test bench interop sim install clean
 
 help:
 	@echo "make run      two nodes on this machine, federating (ONCE=1: end after the check)"
@@ -24,6 +24,7 @@ help:
 	@echo "make build    release build: build/bin/s2sd, build/bin/s2sctl, build/lib"
 	@echo "make bench    two nodes under load beside the floor: a table and JSON (BENCH=--curves, --quick, --runs N)"
 	@echo "make interop  the release build against real servers of several versions; writes docs/interop.md"
+	@echo "make sim      simulated networks: SEEDS=$(SEEDS) worlds, from seed FIRST=$(FIRST) on"
 	@echo "make install  PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)"
 
 build:
@@ -54,6 +55,14 @@ interop:
 	@$(MAKE) --no-print-directory build
 	@/usr/bin/python3 -B interop/run.py --bindir build/bin --cache build/interop
 	@/usr/bin/python3 -B interop/run_matrix.py --bindir build/bin --cache build/interop --page docs/interop.md
+
+SEEDS ?= 2000
+FIRST ?= 1
+sim:
+	$(call need,$(TEST_PACKAGES))
+	@cmake --preset asan
+	@cmake --build --preset asan -j $(JOBS) --target sim
+	@ASAN_OPTIONS=abort_on_error=1 build/asan/bin/sim --seed $(FIRST) --seeds $(SEEDS)
 
 install: build
 	@DESTDIR=$(DESTDIR) cmake --install build --prefix $(PREFIX)

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/* application.c: senders and receivers of stanzas. */
+#include "sim/application.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "s2s/addr.h"
+
+enum { SMALL_MAX = 1500, BIG_MAX = 60000, INNER_ROOM = BIG_MAX + 256, USERS = 3 };
+
+struct sim_burst {
+    sim_burst *next;
+    int from, to, left;
+};
+
+/* -- sending ------------------------------------------------------------------------------------------- */
+
+typedef struct draft {
+    s2s_stanza stanza;
+    char from[64], to[64], id[24];
+    char *inner;
+} draft;
+
+static void choose_kind(sim_rng *r, s2s_stanza *st, bool *may_bounce)
+{
+    static const struct {
+        s2s_kind kind;
+        const char *type;
+        bool may_bounce;
+    } KINDS[] = {
+        {S2S_MESSAGE, "chat", true}, {S2S_MESSAGE, NULL, true},     {S2S_MESSAGE, "error", false},
+        {S2S_IQ, "get", true},       {S2S_IQ, "result", false},     {S2S_PRESENCE, NULL, true},
+        {S2S_IQ, "set", true},       {S2S_PRESENCE, "error", false}, {S2S_IQ, "error", false},
+    };
+    size_t i = sim_chance(r, 850) ? 0 : sim_below(r, sizeof KINDS / sizeof *KINDS);
+    st->kind = KINDS[i].kind;
+    st->type = KINDS[i].type ? s2s_str_of(KINDS[i].type) : S2S_STR_ABSENT;
+    *may_bounce = KINDS[i].may_bounce;
+}
+
+static void write_inner(sim_life *l, draft *d)
+{
+    sim_rng *r = &l->rng;
+    size_t pad = sim_below(r, 80);
+    if (sim_chance(r, 200))
+        pad = sim_below(r, SMALL_MAX);
+    if (sim_has(sim_world_of()->plan, FAULT_BIG) && sim_chance(r, 50))
+        pad = sim_below(r, BIG_MAX);
+    d->inner = malloc(INNER_ROOM);
+    if (!d->inner)
+        abort();
+    int n = snprintf(d->inner, INNER_ROOM, "<body>%016llx", (unsigned long long)sim_next(r));
+    memset(d->inner + n, 'x', pad);
+    (void)snprintf(d->inner + n + pad, INNER_ROOM - (size_t)n - pad, "</body>");
+    d->stanza.inner = s2s_str_of(d->inner);
+}
+
+static void send_one(sim_life *l, int from, int to)
+{
+    draft d = {.stanza = {.attrs = S2S_STR("")}};
+    sim_offer offer = {.from = from, .to = to, .server = l->server->index, .life = l->number};
+    choose_kind(&l->rng, &d.stanza, &offer.may_bounce);
+    write_inner(l, &d);
+    offer.size = d.stanza.inner.len;
+    offer.hash = sim_hash(d.inner, offer.size);
+    size_t number = oracle_offer(&offer);
+    (void)snprintf(d.id, sizeof d.id, "%zu", number);
+    (void)snprintf(d.from, sizeof d.from, "u%d@d%03d.example/r", (int)sim_below(&l->rng, USERS), from);
+    if (to == ORACLE_NO_DOMAIN)
+        (void)snprintf(d.to, sizeof d.to, "v@nowhere.example");
+    else
+        (void)snprintf(d.to, sizeof d.to, "v%d@d%03d.example", (int)sim_below(&l->rng, USERS), to);
+    d.stanza.id = s2s_str_of(d.id);
+    d.stanza.from = s2s_str_of(d.from);
+    d.stanza.to = s2s_str_of(d.to);
+    s2s_err err = s2s_federation_send(l->f, &d.stanza);
+    free(d.inner);
+    if (err != S2S_OK && err != S2S_E_AGAIN) {
+        if (!l->fails) /* IDNA may be out of memory */
+            oracle_fail("stanza %zu was not taken: %d", number, (int)err);
+        oracle_not_taken(number);
+    }
+    if (err == S2S_E_AGAIN)
+        l->told_to_pause = true;
+}
+
+static void go_on(void *arg)
+{
+    sim_life *l = arg;
+    bool rude = sim_has(sim_world_of()->plan, FAULT_RUDE);
+    while (l->backlog && l->f && !l->stopping && (rude || !l->told_to_pause)) {
+        sim_burst *b = l->backlog;
+        if (b->left-- <= 0) {
+            l->backlog = b->next;
+            free(b);
+        } else {
+            send_one(l, b->from, b->to);
+        }
+    }
+}
+
+void server_send(sim_server *s, int from, int to, int count)
+{
+    sim_life *l = s->life;
+    sim_burst *b = l ? calloc(1, sizeof *b) : NULL;
+    if (!b)
+        return;
+    *b = (sim_burst){NULL, from, to, count};
+    sim_burst **at = &l->backlog;
+    while (*at)
+        at = &(*at)->next;
+    *at = b;
+    sim_host_call(l->host, go_on, l);
+}
+
+void application_drained(void *user)
+{
+    sim_life *l = user;
+    if (!l->told_to_pause && !sim_has(sim_world_of()->plan, FAULT_RUDE))
+        oracle_fail("server %d was told to go on without having been told to pause", l->server->index);
+    l->told_to_pause = false;
+    if (sim_chance(&l->rng, 500))
+        go_on(l);
+    else
+        sim_host_call(l->host, go_on, l);
+}
+
+void application_forget(sim_life *l)
+{
+    while (l->backlog) {
+        sim_burst *b = l->backlog;
+        l->backlog = b->next;
+        free(b);
+    }
+}
+
+/* -- receiving ----------------------------------------------------------------------------------------- */
+
+static int domain_of(s2s_str jid)
+{
+    s2s_jid parts;
+    return s2s_jid_split(jid, &parts) == S2S_OK ? domain_number(parts.domain) : ORACLE_NO_DOMAIN;
+}
+
+static size_t number_of(s2s_str id)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < id.len && i < 12; i++)
+        n = n * 10 + (size_t)(id.ptr[i] - '0');
+    return id.len ? n : SIZE_MAX;
+}
+
+static void resume_now(void *arg)
+{
+    sim_life *l = arg;
+    l->holds = false;
+    if (l->f && !l->stopping)
+        s2s_federation_resume(l->f);
+}
+
+static void resume_later(void *arg)
+{
+    sim_life *l = arg;
+    sim_host_call(l->host, resume_now, l);
+}
+
+/* Says stop to one in fifty, for up to twenty seconds. */
+static bool goes_on(sim_life *l)
+{
+    if (l->stopping || l->holds)
+        return !l->holds;
+    if (!sim_has(sim_world_of()->plan, FAULT_HOLD) || !sim_chance(&l->rng, 20))
+        return true;
+    l->holds = true;
+    sim_at(sim_now() + sim_below(&l->rng, 20 * SIM_SECOND), resume_later, l);
+    return false;
+}
+
+/* A bounce goes back to where the stanza came from; everything else is a delivery. */
+bool application_deliver(void *user, const s2s_stanza *st)
+{
+    sim_life *l = user;
+    const sim_world *w = sim_world_of();
+    int from = domain_of(st->from), to = domain_of(st->to);
+    size_t number = number_of(st->id);
+    if (l->dead)
+        return true;
+    bool is_error = s2s_str_eq(st->type, S2S_STR("error"));
+    if (is_error && memcmp(st->to.ptr, "u", 1) == 0) { /* senders are u..., receivers v... */
+        oracle_bounced(number, l->server->index, l->number);
+        return goes_on(l);
+    }
+    bool owner = to >= 0 && w->owner[to] == l->server->index;
+    oracle_delivered(number, from, to, l->server->index, owner, st->inner.len, sim_hash(st->inner.ptr, st->inner.len));
+    if (!l->stopping && from >= 0 && owner && sim_chance(&l->rng, 50))
+        send_one(l, to, from); /* from inside the call */
+    return goes_on(l);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* oracle.h: what must hold in every world, whatever happens in it. */
+#ifndef SIM_ORACLE_H
+#define SIM_ORACLE_H
+
+#include "s2s/base.h"
+#include "sim/plan.h"
+
+enum { ORACLE_NO_DOMAIN = -1 };
+
+/* A stanza as it was offered to a federation object. */
+typedef struct sim_offer {
+    int from, to;    /* domains; ORACLE_NO_DOMAIN: one that does not exist */
+    int server;      /* whose application sends it */
+    int life;        /* of that server */
+    bool may_bounce;
+    size_t size;
+    uint64_t hash;   /* of the inside */
+} sim_offer;
+
+/* Sums over all runs since oracle_reset_totals. */
+typedef struct oracle_totals {
+    uint64_t runs, offered, delivered, bounced, in_doubt, died, dropped, reordered, refused, streams, breaks, steps,
+        virtual_seconds, judged;
+} oracle_totals;
+
+void oracle_begin(const sim_plan *plan, int domains, bool verbose);
+void oracle_end(void);
+bool oracle_failed(void);
+S2S_PRINTF(1, 2) void oracle_fail(const char *format, ...);
+S2S_PRINTF(1, 2) void oracle_note(const char *format, ...); /* into the trace, and printed with -v */
+uint64_t oracle_trace(void); /* a hash of all notes: the same seed gives the same */
+
+/* Before s2s_federation_send: a number for the stanza. Then what that said, if it did not take it. */
+size_t oracle_offer(const sim_offer *offer);
+void oracle_not_taken(size_t number);
+
+/* It came out at `server`, which serves `to` for certain (`owner`) or only says so. */
+void oracle_delivered(size_t number, int from, int to, int server, bool owner, size_t size, uint64_t hash);
+void oracle_bounced(size_t number, int server, int life);
+
+/* An outgoing stream of that pair was established at `since` and has ended now. */
+void oracle_stream_ended(int from, int to, int at_server, int to_server, uint64_t since, bool graceful, const char *text);
+/* The process of that life is dead: what it held is gone with it. */
+void oracle_died(int server, int life);
+
+/* True if nothing waits any more. `all`: what still does is a violation unless an excuse is found. */
+bool oracle_settled(void);
+void oracle_settle(void);
+
+oracle_totals *oracle_sums(void);
+uint64_t sim_hash(const void *bytes, size_t len);
+
+#endif
