@@ -46,6 +46,28 @@ const char *s2s_revocation_word(s2s_revocation revocation)
     return "unchecked";
 }
 
+const char *s2s_proof_word(s2s_proof proof)
+{
+    switch (proof) {
+#define S2S_X(name, word)                                                                          \
+    case name: return word;
+        S2S_PROOFS(S2S_X)
+#undef S2S_X
+    }
+    return "none";
+}
+
+const char *s2s_dane_word(s2s_dane dane)
+{
+    switch (dane) {
+#define S2S_X(name, word)                                                                          \
+    case name: return word;
+        S2S_DANES(S2S_X)
+#undef S2S_X
+    }
+    return "none";
+}
+
 const char *s2s_dnssec_word(s2s_dnssec state)
 {
     switch (state) {

@@ -139,8 +139,8 @@ static bool build_policy(const config_reading *r, config *c)
     c->require_eku = number_of(config_node_get(policy, "require_eku"), false);
     c->any_eku = number_of(config_node_get(policy, "any_eku"), false);
     c->client_only = number_of(config_node_get(policy, "client_only"), false);
-    c->ocsp = (eku_ocsp)number_of(config_node_get(policy, "ocsp"), EKU_OCSP_OFF);
-    c->dane = number_of(config_node_get(policy, "dane"), false);
+    c->ocsp = (eku_ocsp)number_of(config_node_get(policy, "ocsp"), EKU_OCSP_SOFT);
+    c->dane = number_of(config_node_get(policy, "dane"), true);
     c->dialback = number_of(config_node_get(policy, "dialback"), false);
     c->allow = number_of(config_node_get(policy, "allow"), true);
     if (!make_array(list, sizeof *c->remotes, &c->remotes, &c->remotes_len))

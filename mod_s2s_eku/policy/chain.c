@@ -29,17 +29,23 @@ static s2s_err import_one(s2s_bytes der, gnutls_x509_crt_t *out)
     return S2S_OK;
 }
 
-s2s_err eku__chain_import(const s2s_env *env, const s2s_bytes *der, size_t len, eku__chain *out)
+bool eku__chain_in_limits(const s2s_env *env, const s2s_bytes *der, size_t len)
 {
     size_t bytes = 0;
     if (len > env->limits.chain_certificates)
-        return S2S_E_LIMIT;
+        return false;
     for (size_t i = 0; i < len; i++) {
         if (der[i].len > env->limits.chain_bytes - bytes)
-            return S2S_E_LIMIT;
+            return false;
         bytes += der[i].len;
     }
+    return true;
+}
 
+s2s_err eku__chain_import(const s2s_env *env, const s2s_bytes *der, size_t len, eku__chain *out)
+{
+    if (!eku__chain_in_limits(env, der, len))
+        return S2S_E_LIMIT;
     eku__chain c = {.env = env, .crt = s2s__alloc(env, len * sizeof(gnutls_x509_crt_t))};
     if (!c.crt)
         return S2S_E_NOMEM;

@@ -13,6 +13,8 @@ typedef struct eku__chain {
     size_t len;
 } eku__chain;
 
+/* Whether certificates presented are within limits.chain_certificates and limits.chain_bytes. */
+bool eku__chain_in_limits(const s2s_env *env, const s2s_bytes *der, size_t len);
 /* S2S_E_LIMIT: more than limits.chain_certificates or limits.chain_bytes. S2S_E_SYNTAX: not X.509. S2S_E_NOMEM. */
 s2s_err eku__chain_import(const s2s_env *env, const s2s_bytes *der, size_t len, eku__chain *out);
 void eku__chain_free(eku__chain *c); /* takes an empty one */

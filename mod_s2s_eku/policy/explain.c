@@ -111,12 +111,17 @@ static void say_detail(sentence *s, const eku__case *c, eku__finding finding, si
     case EKU__OTHER_NAME:
         say_names(s, cert);
         break;
+    case EKU__REVOKED:
+        say_subject(s, c, where);
+        say(s, c->path->status == S2S_CHAIN_REVOKED ? ", by a CRL" : ", by its OCSP response");
+        break;
     case EKU__ACCEPTED:
     case EKU__ACCEPTED_BOTH:
     case EKU__ACCEPTED_CLIENT:
+    case EKU__ACCEPTED_DANE_EE:
+    case EKU__ACCEPTED_DANE_TA:
     case EKU__ABSENT:
     case EKU__SELF_SIGNED:
-    case EKU__REVOKED:
     case EKU__BAD_SIGNATURE:
     case EKU__NOT_A_CA:
     case EKU__IS_A_CA:
@@ -134,11 +139,34 @@ static void say_detail(sentence *s, const eku__case *c, eku__finding finding, si
     case EKU__NO_NAME:
     case EKU__NO_EKU:
     case EKU__OTHER_KEY:
+    case EKU__OCSP_MISSING:
+    case EKU__DANE_MISMATCH:
+    case EKU__DNS_BOGUS:
     case EKU__NOT_ALLOWED:
         say_subject(s, c, where);
         break;
     }
     say(s, ")");
+}
+
+/* Why revocation is unchecked although something could have told. */
+static void say_revocation(sentence *s, const eku__case *c)
+{
+    switch (c->path->crl.state) {
+    case EKU__CRL_EXPIRED: say_date(s, "; the CRL about it was good until ", c->path->crl.until); break;
+    case EKU__CRL_FORGED: say(s, "; the CRL about it has a signature that does not verify"); break;
+    case EKU__CRL_NONE:
+    case EKU__CRL_CURRENT:
+    case EKU__CRL_LISTED: break;
+    }
+    switch (c->ocsp) {
+    case EKU__OCSP_UNKNOWN: say(s, "; its OCSP response says that the certificate is unknown"); break;
+    case EKU__OCSP_STALE: say(s, "; its OCSP response is out of date"); break;
+    case EKU__OCSP_UNUSABLE: say(s, "; its OCSP response is not about it, or does not verify"); break;
+    case EKU__OCSP_NONE:
+    case EKU__OCSP_GOOD:
+    case EKU__OCSP_REVOKED: break;
+    }
 }
 
 void eku__explain(const eku__case *c, const eku__ruling *ruling, s2s_str remote, s2s_verdict *verdict)
@@ -153,6 +181,8 @@ void eku__explain(const eku__case *c, const eku__ruling *ruling, s2s_str remote,
         say(&reason, "; strict would refuse it: it %s", eku__finding_words(ruling->strict_finding));
         say_detail(&reason, c, ruling->strict_finding, ruling->strict_where);
     }
+    if (verdict->chain == S2S_CHAIN_VALID)
+        say_revocation(&reason, c);
     s2s__copy_text(verdict->reason, (s2s_str){reason.text, reason.len});
     s2s__copy_text(verdict->tell, (s2s_str){tell.text, tell.len});
 }

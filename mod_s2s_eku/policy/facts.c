@@ -7,6 +7,7 @@
 #include <gnutls/x509-ext.h>
 
 #include "policy/chain.h"
+#include "policy/der.h"
 #include "protocol/buf.h"
 
 #define OID_SUBJECT_ALT_NAME "2.5.29.17"
@@ -14,7 +15,7 @@
 #define OID_XMPP_ADDR "1.3.6.1.5.5.7.8.5"
 #define OID_SRV_NAME "1.3.6.1.5.5.7.8.7"
 
-enum { DER_UTF8_STRING = 0x0c, DER_IA5_STRING = 0x16, OID_MAX = 128 };
+enum { OID_MAX = 128 };
 
 static s2s_err err_of(int gnutls)
 {
@@ -65,24 +66,14 @@ static s2s_err read_usage(gnutls_x509_crt_t crt, eku__cert *out)
     return S2S_OK;
 }
 
-/* One DER string of type `tag` that fills `der` (X.690 section 8.1.3, definite length of up to two octets). */
-static bool der_string(gnutls_datum_t der, unsigned char tag, s2s_str *out)
+/* One string of type `tag` that fills `der`. */
+static bool der_string(gnutls_datum_t der, uint8_t tag, s2s_str *out)
 {
-    if (der.size < 2 || der.data[0] != tag)
+    s2s_bytes in = {der.data, der.size};
+    eku__der value;
+    if (!eku__der_take(&in, tag, &value) || in.len > 0)
         return false;
-    size_t head = 2, len = der.data[1];
-    if (len == 0x81 && der.size >= 3) {
-        head = 3;
-        len = der.data[2];
-    } else if (len == 0x82 && der.size >= 4) {
-        head = 4;
-        len = (size_t)der.data[2] << 8 | der.data[3];
-    } else if (len >= 0x80) {
-        return false;
-    }
-    if (der.size - head != len)
-        return false;
-    *out = (s2s_str){(const char *)der.data + head, len};
+    *out = (s2s_str){(const char *)value.body.ptr, value.body.len};
     return true;
 }
 
@@ -100,9 +91,9 @@ static bool usable_name(unsigned type, gnutls_datum_t value, gnutls_datum_t oid,
         s2s_str kind = {(const char *)oid.data, oid.size};
         if (kind.len && kind.ptr[kind.len - 1] == '\0')
             kind.len--; /* some versions count the terminator */
-        if (s2s_str_eq(kind, S2S_STR(OID_SRV_NAME)) && der_string(value, DER_IA5_STRING, &text))
+        if (s2s_str_eq(kind, S2S_STR(OID_SRV_NAME)) && der_string(value, EKU__DER_IA5_STRING, &text))
             *out = (eku__name){EKU__NAME_SRV, text};
-        else if (s2s_str_eq(kind, S2S_STR(OID_XMPP_ADDR)) && der_string(value, DER_UTF8_STRING, &text))
+        else if (s2s_str_eq(kind, S2S_STR(OID_XMPP_ADDR)) && der_string(value, EKU__DER_UTF8_STRING, &text))
             *out = (eku__name){EKU__NAME_XMPP, text};
         else
             return false;
@@ -212,6 +203,13 @@ s2s_err eku__facts_read(const eku__chain *chain, eku__facts *out)
     }
     *out = f;
     return S2S_OK;
+}
+
+void eku__path_free(eku__path *path)
+{
+    if (path->anchor)
+        s2s__free(path->env, path->anchor);
+    *path = (eku__path){.env = path->env};
 }
 
 void eku__facts_free(eku__facts *f)

@@ -56,15 +56,35 @@ typedef struct eku__facts {
     size_t len;
 } eku__facts;
 
-/* What verification adds; the only other input that rules take from certificates. */
+typedef enum eku__crl_state {
+    EKU__CRL_NONE,    /* no list would name it */
+    EKU__CRL_CURRENT, /* one would, and does not */
+    EKU__CRL_LISTED,  /* revoked */
+    EKU__CRL_EXPIRED, /* one would and does not, but its time is over, or has not come */
+    EKU__CRL_FORGED,  /* one would, but its signature does not verify */
+} eku__crl_state;
+
+/* What the revocation lists say of one certificate. */
+typedef struct eku__crl_answer {
+    eku__crl_state state;
+    int64_t until; /* the next update of that list, seconds since 1970; 0: unknown */
+} eku__crl_answer;
+
+/* What verification adds; the only other input that rules take from certificates. Owned by whoever had it filled. */
 typedef struct eku__path {
+    const s2s_env *env;
     s2s_chain_status status; /* full validation without a purpose */
     bool server;             /* A: full validation for the purpose serverAuth */
     bool client_alone;       /* not A, but full validation for the purpose clientAuth */
     bool constrained;        /* name constraints, on the path or its anchor */
     size_t index[EKU__PATH_MAX]; /* into eku__facts.certs: leaf first, up to below the anchor */
     size_t len;
+    uint8_t *anchor;         /* the certificate above the path, DER; NULL: none was found */
+    size_t anchor_len;
+    eku__crl_answer crl;     /* about the leaf, or about the one that is revoked */
+    size_t revoked_at;       /* the step, if that is the status */
 } eku__path;
+void eku__path_free(eku__path *path); /* takes an empty one */
 
 struct eku__chain;
 /* S2S_E_SYNTAX: an extension that matters cannot be read. S2S_E_NOMEM. */

@@ -1,16 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* policy.c: the policy object, and the way from a question to a verdict. */
+/* policy.c: the policy object, and its interface. */
 #include "mod_s2s_eku/eku.h"
 
-#include <string.h>
-
-#include "policy/chain.h"
-#include "policy/explain.h"
-#include "policy/names.h"
+#include "policy/judge.h"
 #include "policy/refusal.h"
-#include "policy/remotes.h"
-#include "policy/rules.h"
-#include "policy/verify.h"
 #include "protocol/buf.h"
 
 struct eku_policy {
@@ -39,8 +32,8 @@ const char *eku_ocsp_word(eku_ocsp ocsp)
 
 void eku_options_init(eku_options *options, const s2s_env *env)
 {
-    *options = (eku_options){.size = sizeof *options, .env = env, .mode = EKU_TOLERANT, .allow = true,
-                             .system_trust = true};
+    *options = (eku_options){.size = sizeof *options, .env = env, .mode = EKU_TOLERANT,
+                             .ocsp = EKU_OCSP_SOFT, .dane = true, .allow = true, .system_trust = true};
 }
 
 void eku_remote_init(eku_remote *remote, const char *match)
@@ -90,59 +83,11 @@ void eku_policy_free(eku_policy *p)
     s2s__free(p->env, p);
 }
 
-/* Facts and path of what was presented. A chain that cannot be read leaves no facts, and its status says so. */
-static s2s_err examine(const s2s_env *env, const eku__trust *trust, const s2s_peer *peer, eku__facts *facts,
-                       eku__path *path)
-{
-    eku__chain chain = {.env = env};
-    path->status = S2S_CHAIN_ABSENT;
-    if (peer->chain_len == 0)
-        return S2S_OK;
-    s2s_err err = eku__chain_import(env, peer->chain, peer->chain_len, &chain);
-    if (err == S2S_OK)
-        err = eku__facts_read(&chain, facts);
-    if (err == S2S_OK)
-        err = eku__verify(trust->list, &chain, path);
-    eku__chain_free(&chain);
-    if (err == S2S_E_SYNTAX || err == S2S_E_LIMIT) {
-        path->status = S2S_CHAIN_MALFORMED;
-        err = S2S_OK;
-    }
-    return err;
-}
-
-static bool has_pinned_key(const eku__cert *leaf, const eku__terms *terms)
-{
-    for (size_t i = 0; i < terms->pins_len; i++) {
-        if (memcmp(leaf->spki_sha256, terms->pins[i], EKU_PIN_BYTES) == 0)
-            return true;
-    }
-    return terms->pins_len == 0;
-}
-
 static s2s_err judge(void *self, const s2s_peer *peer, s2s_ticket ticket, s2s_verdict *out)
 {
     const eku_policy *p = self;
     (void)ticket; /* the answer is always at hand */
-    const eku__terms *terms = eku__remotes_find(p->remotes, peer->remote);
-    eku__facts facts = {.env = p->env};
-    eku__path path = {.len = 0};
-    s2s_err err = examine(p->env, terms->trust, peer, &facts, &path);
-    if (err == S2S_OK) {
-        eku__case c = {.facts = &facts, .path = &path, .identity = S2S_IDENTITY_ABSENT, .mode = terms->mode,
-                       .require_eku = terms->require_eku, .any_eku = terms->any_eku,
-                       .client_only = terms->client_only && !terms->trust->system, .allow = terms->allow,
-                       .pinned = facts.len && has_pinned_key(&facts.certs[0], terms), .role = peer->role,
-                       .wall = peer->wall};
-        if (facts.len)
-            c.identity = eku__names_match(facts.certs[0].names, facts.certs[0].names_len, peer->remote,
-                                          path.constrained);
-        eku__ruling ruling = eku__rule(&c, out);
-        out->dialback = !out->trusted && terms->allow && terms->dialback;
-        eku__explain(&c, &ruling, peer->remote, out);
-    }
-    eku__facts_free(&facts);
-    return err;
+    return eku__judge(p->remotes, peer, out);
 }
 
 static bool explain_refusal(void *self, const s2s_refusal *refusal, char out[S2S_TEXT_MAX])

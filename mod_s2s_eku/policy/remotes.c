@@ -2,9 +2,9 @@
 /* remotes.c: a policy's options and the rules of its remotes, as terms without anything left to inherit. */
 #include "policy/remotes.h"
 
-#include <stdio.h>
 #include <string.h>
 
+#include "policy/file.h"
 #include "protocol/auth/base64.h"
 #include "protocol/buf.h"
 #include "s2s/addr.h"
@@ -39,31 +39,21 @@ static bool mode_ok(eku_mode mode)
     return mode == EKU_TOLERANT || mode == EKU_STRICT;
 }
 
-static s2s_err refuse(char why[S2S_TEXT_MAX], s2s_err err, const char *what, const char *text)
-{
-    (void)snprintf(why, S2S_TEXT_MAX, "%s: %s", what, text);
-    return err;
-}
-
-static s2s_err no_memory(char why[S2S_TEXT_MAX])
-{
-    s2s__copy_text(why, s2s_str_of(s2s_strerror(S2S_E_NOMEM)));
-    return S2S_E_NOMEM;
-}
-
 s2s_err eku__remotes_new(const eku_options *o, eku__remotes **out, char why[S2S_TEXT_MAX])
 {
     if (o->size != sizeof *o || !mode_ok(o->mode))
-        return refuse(why, S2S_E_INVAL, "policy", "the options are not set up");
-    if (o->crl_files_len || o->ocsp != EKU_OCSP_OFF || o->dane)
-        return refuse(why, S2S_E_INVAL, "policy", "CRL files, OCSP and DANE are not there yet");
+        return eku__refuse(why, S2S_E_INVAL, "policy: the options are not set up");
     eku__remotes *r = s2s__alloc(o->env, sizeof *r);
     if (!r)
-        return no_memory(why);
+        return eku__refuse_nomem(why);
     r->env = o->env;
     r->end = &r->first;
     eku__anchors from = {.system = o->system_trust, .files = o->ca_files, .files_len = o->ca_files_len};
     s2s_err err = eku__trust_new(o->env, &from, &r->trust, why);
+    if (err == S2S_OK && o->crl_files_len)
+        err = eku__crls_new(o->env, o->crl_files, o->crl_files_len, &r->crls, why);
+    if (err == S2S_OK && eku__cache_new(o->env, &r->cache) != S2S_OK)
+        err = eku__refuse_nomem(why);
     if (err != S2S_OK) {
         eku__remotes_free(r);
         return err;
@@ -91,6 +81,8 @@ void eku__remotes_free(eku__remotes *remotes)
         remotes->first = r->next;
         free_remote(remotes->env, r);
     }
+    eku__cache_free(remotes->cache);
+    eku__crls_free(remotes->crls);
     eku__trust_free(remotes->trust);
     s2s__free(remotes->env, remotes);
 }
@@ -99,22 +91,22 @@ static s2s_err set_match(eku__remote *r, const char *match, char why[S2S_TEXT_MA
 {
     s2s_err err = s2s_pattern_normalise(s2s_str_of(match), r->match);
     if (err == S2S_E_NOMEM)
-        return no_memory(why);
-    return err == S2S_OK ? err : refuse(why, S2S_E_INVAL, match, "not a domain name, nor \"*.\" before one, nor \"*\"");
+        return eku__refuse_nomem(why);
+    return err == S2S_OK ? err : eku__refuse(why, S2S_E_INVAL, "%s: %s", match, "not a domain name, nor \"*.\" before one, nor \"*\"");
 }
 
 static s2s_err set_pins(const s2s_env *env, eku__remote *r, const eku_remote *from, char why[S2S_TEXT_MAX])
 {
     if (from->pins_len > EKU__PINS_MAX)
-        return refuse(why, S2S_E_INVAL, from->match, "more pins than a remote may have");
+        return eku__refuse(why, S2S_E_INVAL, "%s: %s", from->match, "more pins than a remote may have");
     if (from->pins_len == 0)
         return S2S_OK;
     r->pins = s2s__alloc(env, from->pins_len * sizeof *r->pins);
     if (!r->pins)
-        return no_memory(why);
+        return eku__refuse_nomem(why);
     for (size_t i = 0; i < from->pins_len; i++) {
         if (eku_pin_decode(from->pins[i], r->pins[i]) != S2S_OK)
-            return refuse(why, S2S_E_INVAL, from->pins[i], "not \"sha256/\" and the base64 of 32 octets");
+            return eku__refuse(why, S2S_E_INVAL, "%s: %s", from->pins[i], "not \"sha256/\" and the base64 of 32 octets");
     }
     r->terms.pins = (const uint8_t(*)[EKU_PIN_BYTES])r->pins;
     r->terms.pins_len = from->pins_len;
@@ -160,10 +152,10 @@ static s2s_err fill(const s2s_env *env, eku__remote *r, const eku_remote *from, 
 s2s_err eku__remotes_add(eku__remotes *remotes, const eku_remote *remote, char why[S2S_TEXT_MAX])
 {
     if (remote->size != sizeof *remote || !remote->match || (remote->mode && !mode_ok(*remote->mode)))
-        return refuse(why, S2S_E_INVAL, "policy", "the remote is not set up");
+        return eku__refuse(why, S2S_E_INVAL, "policy: the remote is not set up");
     eku__remote *r = s2s__alloc(remotes->env, sizeof *r);
     if (!r)
-        return no_memory(why);
+        return eku__refuse_nomem(why);
     r->terms = remotes->terms;
     s2s_err err = fill(remotes->env, r, remote, why);
     if (err != S2S_OK) {

@@ -3,7 +3,7 @@
 #ifndef EKU_REMOTES_H
 #define EKU_REMOTES_H
 
-#include "policy/trust.h"
+#include "policy/known.h"
 
 enum { EKU__PINS_MAX = 64 }; /* of one remote; more are refused */
 
@@ -24,6 +24,8 @@ typedef struct eku__remote eku__remote;
 typedef struct eku__remotes {
     const s2s_env *env;
     eku__trust *trust;
+    eku__crls *crls;   /* NULL: none */
+    eku__cache *cache; /* of what is below these anchors, by these CRLs */
     eku__terms terms;
     eku__remote *first, **end;
 } eku__remotes;

@@ -59,6 +59,8 @@ static s2s_chain_status chain_status(const eku__case *c)
     if (c->path->status != S2S_CHAIN_VALID)
         return c->path->status;
     const eku__cert *leaf = cert_at(c, 0);
+    if (c->ocsp == EKU__OCSP_REVOKED)
+        return S2S_CHAIN_REVOKED;
     if (first_bad(c, is_expired) < c->path->len)
         return S2S_CHAIN_EXPIRED;
     if (first_bad(c, is_early) < c->path->len)
@@ -113,13 +115,13 @@ static size_t place_of_chain(const eku__case *c, s2s_chain_status status)
     case S2S_CHAIN_EXPIRED: step = first_bad(c, is_expired); break;
     case S2S_CHAIN_NOT_YET_VALID: step = first_bad(c, is_early); break;
     case S2S_CHAIN_NOT_A_CA: step = first_bad(c, may_not_issue); break;
+    case S2S_CHAIN_REVOKED: step = c->path->status == S2S_CHAIN_REVOKED ? c->path->revoked_at : 0; break;
     case S2S_CHAIN_UNKNOWN_ISSUER: step = c->path->len - 1; break;
     case S2S_CHAIN_SELF_SIGNED:
     case S2S_CHAIN_IS_A_CA:
     case S2S_CHAIN_KEY_USAGE: step = 0; break;
     case S2S_CHAIN_ABSENT:
     case S2S_CHAIN_VALID:
-    case S2S_CHAIN_REVOKED:
     case S2S_CHAIN_BAD_SIGNATURE:
     case S2S_CHAIN_WEAK:
     case S2S_CHAIN_CONSTRAINT:
@@ -164,29 +166,57 @@ static bool lacks_eku(const eku__case *c)
     return c->require_eku && !cert_at(c, 0)->purposes.present;
 }
 
-/* What tolerant finds, and strict beside it. The order is the order of gravity: what is wrong with the chain, with the
- * name, with the purpose, with what this server asks for besides. */
-static eku__ruling find(const eku__case *c, const s2s_verdict *v)
+static bool lacks_ocsp(const eku__case *c)
 {
-    eku__ruling r = {.where = EKU__NOWHERE};
-    if (!c->allow) {
-        r.finding = EKU__NOT_ALLOWED;
-    } else if (v->chain != S2S_CHAIN_VALID) {
-        r.finding = finding_of_chain(v->chain);
-        r.where = place_of_chain(c, v->chain);
+    return c->ocsp_must && c->role == S2S_ACCEPTOR && c->ocsp != EKU__OCSP_GOOD;
+}
+
+/* What TLSA records say where they decide: of a receiver (RFC 7673). */
+static eku__dane decisive_dane(const eku__case *c)
+{
+    return c->role == S2S_ACCEPTOR ? c->dane : EKU__DANE_SILENT;
+}
+
+/* The order is the order of gravity: what is wrong with the chain, with the name, with the purpose, with what this server
+ * asks for besides. */
+static void find_pkix(const eku__case *c, const s2s_verdict *v, eku__ruling *r)
+{
+    if (v->chain != S2S_CHAIN_VALID) {
+        r->finding = finding_of_chain(v->chain);
+        r->where = place_of_chain(c, v->chain);
     } else if (v->identity != S2S_IDENTITY_MATCH) {
-        rule_on(&r, v->identity == S2S_IDENTITY_ABSENT ? EKU__NO_NAME : EKU__OTHER_NAME, c, 0);
+        rule_on(r, v->identity == S2S_IDENTITY_ABSENT ? EKU__NO_NAME : EKU__OTHER_NAME, c, 0);
     } else if (!v->purpose_server && !client_suffices(c, v)) {
         size_t step = first_bad(c, bars_server);
-        rule_on(&r, server_finding(c, step), c, step);
+        rule_on(r, server_finding(c, step), c, step);
     } else if (lacks_eku(c)) {
-        rule_on(&r, EKU__NO_EKU, c, 0);
+        rule_on(r, EKU__NO_EKU, c, 0);
+    } else if (lacks_ocsp(c)) {
+        rule_on(r, EKU__OCSP_MISSING, c, 0);
     } else if (!c->pinned) {
-        rule_on(&r, EKU__OTHER_KEY, c, 0);
+        rule_on(r, EKU__OTHER_KEY, c, 0);
     } else if (!v->purpose_server) {
-        rule_on(&r, EKU__ACCEPTED_CLIENT, c, 0);
+        rule_on(r, EKU__ACCEPTED_CLIENT, c, 0);
+    } else if (decisive_dane(c) == EKU__DANE_BY_TA) {
+        rule_on(r, EKU__ACCEPTED_DANE_TA, c, 0);
     } else {
-        rule_on(&r, v->purpose_client ? EKU__ACCEPTED_BOTH : EKU__ACCEPTED, c, 0);
+        rule_on(r, v->purpose_client ? EKU__ACCEPTED_BOTH : EKU__ACCEPTED, c, 0);
+    }
+}
+
+/* What tolerant finds, and strict beside it. */
+static eku__ruling find(const eku__case *c, const s2s_verdict *v)
+{
+    eku__ruling r = {.finding = EKU__NOT_ALLOWED, .where = EKU__NOWHERE};
+    if (c->allow) {
+        switch (decisive_dane(c)) {
+        case EKU__DANE_BOGUS: r.finding = EKU__DNS_BOGUS; break;
+        case EKU__DANE_NO_MATCH: rule_on(&r, EKU__DANE_MISMATCH, c, 0); break;
+        case EKU__DANE_BY_EE: rule_on(&r, c->pinned ? EKU__ACCEPTED_DANE_EE : EKU__OTHER_KEY, c, 0); break;
+        case EKU__DANE_SILENT:
+        case EKU__DANE_BY_PKIX:
+        case EKU__DANE_BY_TA: find_pkix(c, v, &r); break;
+        }
     }
     r.strict_finding = r.finding;
     r.strict_where = r.where;
@@ -198,9 +228,79 @@ static eku__ruling find(const eku__case *c, const s2s_verdict *v)
     return r;
 }
 
-static bool is_acceptance(eku__finding finding)
+/* What an acceptance rests on; none for a refusal. */
+static s2s_proof proof_of(eku__finding finding)
 {
-    return finding == EKU__ACCEPTED || finding == EKU__ACCEPTED_BOTH || finding == EKU__ACCEPTED_CLIENT;
+    switch (finding) {
+    case EKU__ACCEPTED:
+    case EKU__ACCEPTED_BOTH:
+    case EKU__ACCEPTED_CLIENT: return S2S_PROOF_PKIX;
+    case EKU__ACCEPTED_DANE_EE:
+    case EKU__ACCEPTED_DANE_TA: return S2S_PROOF_DANE;
+    case EKU__ABSENT:
+    case EKU__EXPIRED:
+    case EKU__NOT_YET_VALID:
+    case EKU__UNKNOWN_ISSUER:
+    case EKU__SELF_SIGNED:
+    case EKU__REVOKED:
+    case EKU__BAD_SIGNATURE:
+    case EKU__NOT_A_CA:
+    case EKU__IS_A_CA:
+    case EKU__WEAK:
+    case EKU__KEY_USAGE:
+    case EKU__CONSTRAINT:
+    case EKU__MALFORMED:
+    case EKU__INVALID:
+    case EKU__LEAF_CLIENT_ONLY:
+    case EKU__LEAF_ANY_ONLY:
+    case EKU__LEAF_OTHER:
+    case EKU__CA_PURPOSE:
+    case EKU__STRICT_LEAF:
+    case EKU__STRICT_CA:
+    case EKU__NO_NAME:
+    case EKU__OTHER_NAME:
+    case EKU__NO_EKU:
+    case EKU__OTHER_KEY:
+    case EKU__OCSP_MISSING:
+    case EKU__DANE_MISMATCH:
+    case EKU__DNS_BOGUS:
+    case EKU__NOT_ALLOWED: break;
+    }
+    return S2S_PROOF_NONE;
+}
+
+static s2s_dane dane_word(eku__dane dane)
+{
+    switch (dane) {
+    case EKU__DANE_SILENT: break;
+    case EKU__DANE_BY_PKIX:
+    case EKU__DANE_BY_TA:
+    case EKU__DANE_BY_EE: return S2S_DANE_MATCH;
+    case EKU__DANE_NO_MATCH: return S2S_DANE_MISMATCH;
+    case EKU__DANE_BOGUS: return S2S_DANE_BOGUS;
+    }
+    return S2S_DANE_NONE;
+}
+
+static s2s_revocation revocation_of(const eku__case *c, s2s_chain_status chain)
+{
+    if (chain == S2S_CHAIN_REVOKED)
+        return S2S_REVOCATION_REVOKED;
+    if (c->path->crl.state == EKU__CRL_CURRENT || c->ocsp == EKU__OCSP_GOOD)
+        return S2S_REVOCATION_GOOD;
+    return S2S_REVOCATION_UNCHECKED;
+}
+
+/* CE-04: when the stream must be renewed. CX-15: never, for the certificate's sake, where only a TLSA record counts. */
+static int64_t expiry_of(const eku__case *c)
+{
+    int64_t earliest = 0;
+    for (size_t i = 0; i < c->path->len && decisive_dane(c) != EKU__DANE_BY_EE; i++) {
+        int64_t end = cert_at(c, i)->not_after;
+        if (earliest == 0 || end < earliest)
+            earliest = end;
+    }
+    return earliest;
 }
 
 eku__ruling eku__rule(const eku__case *c, s2s_verdict *out)
@@ -210,22 +310,21 @@ eku__ruling eku__rule(const eku__case *c, s2s_verdict *out)
     out->identity = c->identity;
     if (c->facts->len)
         out->eku = eku_of(&c->facts->certs[0].purposes);
-    for (size_t i = 0; i < c->path->len; i++) {
-        int64_t end = cert_at(c, i)->not_after;
-        if (out->expires == 0 || end < out->expires)
-            out->expires = end;
-    }
+    out->revocation = revocation_of(c, out->chain);
+    out->dane = dane_word(c->dane);
+    out->expires = expiry_of(c);
     bool valid = out->chain == S2S_CHAIN_VALID;
     out->purpose_server = valid && c->path->server && first_bad(c, bars_server) == c->path->len;
     out->purpose_client = valid && first_bad(c, bars_client) == c->path->len;
 
     eku__ruling r = find(c, out);
-    out->would_tolerant = is_acceptance(r.finding);
-    out->would_strict = is_acceptance(r.strict_finding);
+    out->would_tolerant = proof_of(r.finding) != S2S_PROOF_NONE;
+    out->would_strict = proof_of(r.strict_finding) != S2S_PROOF_NONE;
     if (c->mode == EKU_STRICT) {
         r.finding = r.strict_finding;
         r.where = r.strict_where;
     }
-    out->trusted = c->mode == EKU_STRICT ? out->would_strict : out->would_tolerant;
+    out->proof = proof_of(r.finding);
+    out->trusted = out->proof != S2S_PROOF_NONE;
     return r;
 }

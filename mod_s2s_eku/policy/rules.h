@@ -4,7 +4,9 @@
 #define EKU_RULES_H
 
 #include "mod_s2s_eku/eku.h"
+#include "policy/dane.h"
 #include "policy/facts.h"
+#include "policy/ocsp.h"
 
 /* What decided. X(name, what the certificate is or does): the words stand after "the certificate of DOMAIN" for the
  * operator and after "Your server's certificate" for the peer, so none of them has room for a host name. */
@@ -12,6 +14,8 @@
     X(EKU__ACCEPTED, "is accepted: valid as a server's")                                           \
     X(EKU__ACCEPTED_BOTH, "is accepted: valid as a server's and as a client's")                    \
     X(EKU__ACCEPTED_CLIENT, "is accepted: valid as a client's alone, which is enough here below this CA") \
+    X(EKU__ACCEPTED_DANE_EE, "is accepted: a TLSA record names its key")                           \
+    X(EKU__ACCEPTED_DANE_TA, "is accepted: valid as a server's, below a CA that a TLSA record names") \
     X(EKU__ABSENT, "is missing: none was presented")                                               \
     X(EKU__EXPIRED, "has expired, or a CA certificate above it has")                               \
     X(EKU__NOT_YET_VALID, "is not valid yet, or a CA certificate above it is not")                 \
@@ -42,6 +46,9 @@
     X(EKU__OTHER_NAME, "is not valid for this domain")                                             \
     X(EKU__NO_EKU, "has no extended key usage, and serverAuth is required")                        \
     X(EKU__OTHER_KEY, "has a public key other than those that are expected here")                  \
+    X(EKU__OCSP_MISSING, "came without a current OCSP response, which is required here")           \
+    X(EKU__DANE_MISMATCH, "is none that the TLSA records of the domain name")                      \
+    X(EKU__DNS_BOGUS, "is not looked at: the DNS answers about it fail DNSSEC validation")         \
     X(EKU__NOT_ALLOWED, "is not looked at: this server does not federate with its domain")
 
 typedef enum eku__finding {
@@ -58,6 +65,9 @@ typedef struct eku__case {
     bool require_eku, any_eku, client_only; /* as eku_options; client_only: and the anchors are such */
     bool allow;
     bool pinned;   /* its key is one of the pins, or there are none */
+    eku__dane dane;
+    eku__ocsp_answer ocsp;
+    bool ocsp_must;
     s2s_role role; /* the peer's */
     int64_t wall;  /* seconds since 1970 */
 } eku__case;
@@ -75,7 +85,8 @@ typedef struct eku__ruling {
 
 /* Fills every field of `out` but `dialback` and the two sentences. tolerant: A. strict: A, and of an initiator B too; with
  * client_only an initiator's B is enough. Own checks only narrow what GnuTLS accepted: a leaf that is a CA, its key usage,
- * times by `wall`, anyExtendedKeyUsage alone, an absent extension, pins. */
+ * times by `wall`, anyExtendedKeyUsage alone, an absent extension, pins,
+ * OCSP, TLSA records. A TLSA record of usage 3 alone takes the place of all that; and of pins not. */
 eku__ruling eku__rule(const eku__case *c, s2s_verdict *out);
 
 #endif

@@ -24,6 +24,8 @@ typedef struct eku__trust {
 
 /* On failure `why` (not NULL) says which file, and what is wrong. S2S_E_INVAL, S2S_E_NOMEM. */
 s2s_err eku__trust_new(const s2s_env *env, const eku__anchors *from, eku__trust **out, char why[S2S_TEXT_MAX]);
+/* The one certificate (DER), whatever it says of itself. S2S_E_SYNTAX: it is none. S2S_E_NOMEM. */
+s2s_err eku__trust_of(const s2s_env *env, s2s_bytes certificate, eku__trust **out);
 void eku__trust_free(eku__trust *trust); /* takes NULL */
 
 #endif

@@ -5,6 +5,10 @@
  * certificates below, so the same status may hide an expired or a forged leaf. */
 #include "policy/verify.h"
 
+#include <string.h>
+
+#include "protocol/buf.h"
+
 /* At least 112 bits everywhere (RFC 9325 section 4.5), which excludes SHA-1. A leaf that is itself in the trust
  * store is not thereby trusted: it would skip the checks of its path. */
 #define VERIFY_FLAGS (GNUTLS_PROFILE_TO_VFLAGS(GNUTLS_PROFILE_MEDIUM) | GNUTLS_VERIFY_DO_NOT_ALLOW_SAME)
@@ -28,27 +32,42 @@ static size_t find_issuer(const eku__chain *chain, const eku__path *path, size_t
     return chain->len;
 }
 
+static s2s_err keep_anchor(gnutls_x509_crt_t anchor, eku__path *path)
+{
+    gnutls_datum_t der = {0};
+    path->constrained = path->constrained || eku__crt_has(anchor, EKU__OID_NAME_CONSTRAINTS);
+    if (gnutls_x509_crt_export2(anchor, GNUTLS_X509_FMT_DER, &der) < 0)
+        return S2S_E_NOMEM;
+    path->anchor = s2s__alloc(path->env, der.size);
+    if (path->anchor) {
+        memcpy(path->anchor, der.data, der.size);
+        path->anchor_len = der.size;
+    }
+    gnutls_free(der.data);
+    return path->anchor ? S2S_OK : S2S_E_NOMEM;
+}
+
 /* From the leaf upwards, until an anchor is the issuer or none is found. Peers send certificates in any order, and
  * some that do not belong here; those are left out, so that both verdicts are about the same certificates.
- * False: too long. */
-static bool build(gnutls_x509_trust_list_t trust, const eku__chain *chain, eku__path *path)
+ * S2S_E_LIMIT: too long. */
+static s2s_err build(gnutls_x509_trust_list_t trust, const eku__chain *chain, eku__path *path)
 {
     size_t at = 0;
     for (;;) {
         gnutls_x509_crt_t anchor = NULL;
         if (path->len == EKU__PATH_MAX)
-            return false;
+            return S2S_E_LIMIT;
         path->index[path->len++] = at;
         path->constrained = path->constrained || eku__crt_has(chain->crt[at], EKU__OID_NAME_CONSTRAINTS);
         /* A copy: a store behind PKCS#11 gives nothing else. */
         if (gnutls_x509_trust_list_get_issuer(trust, chain->crt[at], &anchor, GNUTLS_TL_GET_COPY) >= 0) {
-            path->constrained = path->constrained || eku__crt_has(anchor, EKU__OID_NAME_CONSTRAINTS);
+            s2s_err err = keep_anchor(anchor, path);
             gnutls_x509_crt_deinit(anchor);
-            return true;
+            return err;
         }
         at = find_issuer(chain, path, at);
         if (at == chain->len)
-            return true; /* validation says so */
+            return S2S_OK; /* validation says so */
     }
 }
 
@@ -97,27 +116,36 @@ static s2s_chain_status status_of(unsigned bits, bool self_signed)
     return S2S_CHAIN_INVALID;
 }
 
-s2s_err eku__verify(gnutls_x509_trust_list_t trust, const eku__chain *chain, eku__path *out)
+/* Both purposes, and the true reason where one fails. */
+static s2s_err validate_all(gnutls_x509_trust_list_t trust, const eku__chain *chain, eku__path *path)
 {
-    eku__path path = {.status = S2S_CHAIN_INVALID};
-    unsigned bits = 0;
-    if (!build(trust, chain, &path)) {
-        *out = path;
-        return S2S_OK;
-    }
-    s2s_err err = validate(trust, chain, &path, GNUTLS_KP_TLS_WWW_SERVER, &bits);
+    unsigned bits = 0, client = 0;
+    s2s_err err = validate(trust, chain, path, GNUTLS_KP_TLS_WWW_SERVER, &bits);
     if (err != S2S_OK)
         return err;
-    path.server = bits == 0;
-    if (!path.server && (err = validate(trust, chain, &path, NULL, &bits)) != S2S_OK)
+    path->server = bits == 0;
+    if (!path->server && (err = validate(trust, chain, path, NULL, &bits)) != S2S_OK)
         return err;
-    if (!path.server && bits == 0) {
-        unsigned client = 0;
-        if ((err = validate(trust, chain, &path, GNUTLS_KP_TLS_WWW_CLIENT, &client)) != S2S_OK)
+    if (!path->server && bits == 0) {
+        if ((err = validate(trust, chain, path, GNUTLS_KP_TLS_WWW_CLIENT, &client)) != S2S_OK)
             return err;
-        path.client_alone = client == 0;
+        path->client_alone = client == 0;
     }
-    path.status = status_of(bits, gnutls_x509_crt_check_issuer(chain->crt[0], chain->crt[0]) != 0);
-    *out = path;
+    path->status = status_of(bits, gnutls_x509_crt_check_issuer(chain->crt[0], chain->crt[0]) != 0);
     return S2S_OK;
+}
+
+s2s_err eku__verify(gnutls_x509_trust_list_t trust, const eku__chain *chain, eku__path *out)
+{
+    eku__path path = {.env = chain->env, .status = S2S_CHAIN_INVALID};
+    s2s_err err = build(trust, chain, &path);
+    if (err == S2S_OK)
+        err = validate_all(trust, chain, &path);
+    else if (err == S2S_E_LIMIT)
+        err = S2S_OK;
+    if (err == S2S_OK)
+        *out = path;
+    else
+        eku__path_free(&path);
+    return err;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* pki.c: a very small certification authority on GnuTLS. */
-#include "support/pki.h"
+#include "support/pki_internal.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -25,15 +25,9 @@ enum {
     ON_SRV = 7,  /* id-on-dnsSRV */
 };
 
-struct pki_cert {
-    pki_cert *next;
-    gnutls_x509_crt_t crt;
-    gnutls_x509_privkey_t key; /* the pool's */
-    gnutls_datum_t der;
-};
-
 struct pki {
     pki_cert *certs;
+    pki_blob *blobs;
     gnutls_x509_privkey_t keys[PKI_KEYS_MAX];
     size_t keys_made, keys_next;
     gnutls_x509_privkey_t rsa[2];
@@ -78,6 +72,11 @@ void pki_free(pki *p)
         gnutls_x509_crt_deinit(c->crt);
         gnutls_free(c->der.data);
         free(c);
+    }
+    while (p->blobs) {
+        pki_blob *b = p->blobs;
+        p->blobs = b->next;
+        free(b);
     }
     for (size_t i = 0; i < p->keys_made; i++)
         gnutls_x509_privkey_deinit(p->keys[i]);
@@ -201,7 +200,7 @@ static void add_key_usage(gnutls_x509_crt_t crt, const pki_spec *s)
     if (s->key_usage == PKI_KU_ABSENT)
         return;
     if (s->key_usage == PKI_KU_AUTO)
-        usage = s->ca ? GNUTLS_KEY_KEY_CERT_SIGN : GNUTLS_KEY_DIGITAL_SIGNATURE;
+        usage = s->ca ? GNUTLS_KEY_KEY_CERT_SIGN | GNUTLS_KEY_CRL_SIGN : GNUTLS_KEY_DIGITAL_SIGNATURE;
     if (s->key_usage & PKI_KU_SIGN)
         usage |= GNUTLS_KEY_DIGITAL_SIGNATURE;
     if (s->key_usage & PKI_KU_ENCIPHER)
@@ -231,6 +230,9 @@ static void add_extensions(gnutls_x509_crt_t crt, const pki_spec *s)
     add_names(crt, s);
     if (s->permit_dns)
         add_constraint(crt, s->permit_dns);
+    if (s->crl_uri)
+        must(gnutls_x509_crt_set_crl_dist_points2(crt, GNUTLS_SAN_URI, s->crl_uri, (unsigned)strlen(s->crl_uri), 0),
+             "CRL distribution point");
     if (s->critical_oid)
         must(gnutls_x509_crt_set_extension_by_oid(crt, s->critical_oid, "\x05\x00", 2, 1), "extension");
 }
@@ -321,7 +323,27 @@ const char *pki_path(pki *p, const char *file)
     return path;
 }
 
-static const char *write_file(pki *p, const char *file, const void *bytes, size_t len)
+s2s_bytes pki_keep(pki *p, s2s_bytes bytes)
+{
+    return pki__keep(p, bytes.ptr, bytes.len);
+}
+
+s2s_bytes pki__keep(pki *p, const void *bytes, size_t len)
+{
+    pki_blob *b = calloc(1, sizeof *b + len);
+    need(b != NULL, "no memory");
+    memcpy(b->bytes, bytes, len);
+    b->next = p->blobs;
+    p->blobs = b;
+    return (s2s_bytes){b->bytes, len};
+}
+
+const char *pki_write_bytes(pki *p, const char *file, s2s_bytes bytes)
+{
+    return pki__write_file(p, file, bytes.ptr, bytes.len);
+}
+
+const char *pki__write_file(pki *p, const char *file, const void *bytes, size_t len)
 {
     const char *path = pki_path(p, file);
     FILE *f = fopen(path, "we");
@@ -331,7 +353,7 @@ static const char *write_file(pki *p, const char *file, const void *bytes, size_
 
 const char *pki_write_text(pki *p, const char *file, const char *text)
 {
-    return write_file(p, file, text, strlen(text));
+    return pki__write_file(p, file, text, strlen(text));
 }
 
 const char *pki_write_chain(pki *p, const char *file, const pki_cert *const *certs)
@@ -353,7 +375,7 @@ const char *pki_write_key(pki *p, const char *file, const pki_cert *cert)
 {
     gnutls_datum_t pem = {0};
     must(gnutls_x509_privkey_export2(cert->key, GNUTLS_X509_FMT_PEM, &pem), "export");
-    const char *path = write_file(p, file, pem.data, pem.size);
+    const char *path = pki__write_file(p, file, pem.data, pem.size);
     gnutls_free(pem.data);
     return path;
 }

@@ -13,7 +13,7 @@ enum {
     PKI_KEYS_MAX = 32, /* keys are reused after that many certificates; no matter to the tests */
 };
 
-/* Key Usage, to be combined; PKI_KU_AUTO: digitalSignature for a leaf, keyCertSign for a CA. */
+/* Key Usage, to be combined; PKI_KU_AUTO: digitalSignature for a leaf, keyCertSign and cRLSign for a CA. */
 enum { PKI_KU_AUTO = 0, PKI_KU_SIGN = 1, PKI_KU_ENCIPHER = 2, PKI_KU_CERT_SIGN = 4, PKI_KU_ABSENT = 8 };
 
 typedef enum pki_name_type {
@@ -47,6 +47,7 @@ typedef struct pki_spec {
     int64_t from, until;    /* seconds from now; both 0: yesterday until in 30 days */
     pki_name names[PKI_NAMES_MAX];
     const char *permit_dns; /* name constraint */
+    const char *crl_uri;    /* CRL distribution point */
     const char *critical_oid; /* a critical extension with the value NULL: unknown, or unreadable */
     pki_key key;
     bool sha1;
@@ -63,13 +64,45 @@ const pki_cert *pki_make(pki *p, const pki_spec *spec);
 /* With the key of `same`: a cross-signed CA, a renewed leaf. The rest is from `spec`. */
 const pki_cert *pki_make_again(pki *p, const pki_cert *same, const pki_spec *spec);
 s2s_bytes pki_der(const pki_cert *cert);
+s2s_bytes pki_keep(pki *p, s2s_bytes bytes); /* a copy that lives as long as `p` */
 /* Fills `out` with the DER of `certs`, up to the first NULL; returns how many. */
 size_t pki_chain(const pki_cert *const *certs, s2s_bytes out[PKI_CHAIN_MAX]);
 
 /* Files in a directory of their own, removed by pki_free(). Path of the file; lives as long as `p`. */
 const char *pki_write_chain(pki *p, const char *file, const pki_cert *const *certs); /* PEM, up to the first NULL */
 const char *pki_write_key(pki *p, const char *file, const pki_cert *cert);
+const char *pki_write_bytes(pki *p, const char *file, s2s_bytes bytes);
 const char *pki_write_text(pki *p, const char *file, const char *text);
 const char *pki_path(pki *p, const char *file); /* the path alone */
+
+/* -- revocation; issuers and signers have P-256 keys --------------------------------------------------- */
+
+enum { PKI_REVOKED_MAX = 4 };
+
+typedef struct pki_crl {
+    const pki_cert *issuer;
+    const pki_cert *revoked[PKI_REVOKED_MAX]; /* up to the first NULL */
+    size_t padding;            /* so many others are revoked too */
+    int64_t from, until;       /* seconds from now; both 0: yesterday until in 7 days */
+    bool no_next;              /* without nextUpdate */
+    const char *uri;           /* issuingDistributionPoint: its full name; NULL: none */
+    bool only_users, only_cas, some_reasons, indirect;
+    const char *critical_oid;  /* a further critical extension */
+    bool forged;
+} pki_crl;
+s2s_bytes pki_make_crl(pki *p, const pki_crl *spec); /* DER; lives as long as `p` */
+const char *pki_write_crl(pki *p, const char *file, const pki_crl *spec); /* PEM */
+
+typedef enum pki_ocsp_status { PKI_OCSP_GOOD, PKI_OCSP_REVOKED, PKI_OCSP_UNKNOWN } pki_ocsp_status;
+
+typedef struct pki_ocsp {
+    const pki_cert *about, *issuer;
+    const pki_cert *signer; /* its certificate is in the response; NULL: the issuer, without it */
+    pki_ocsp_status status;
+    int64_t from, until;    /* seconds from now; both 0: an hour ago until in 7 days */
+    bool no_next;
+    bool forged;
+} pki_ocsp;
+s2s_bytes pki_make_ocsp(pki *p, const pki_ocsp *spec); /* DER; lives as long as `p` */
 
 #endif

@@ -73,6 +73,33 @@ typedef enum s2s_revocation {
 #undef S2S_X
 } s2s_revocation;
 
+/* What proved the peer's domain (RFC 7712 section 4). Server Dialback is not a policy's proof. */
+#define S2S_PROOFS(X)                                                                              \
+    X(S2S_PROOF_NONE, "none")                                                                      \
+    X(S2S_PROOF_PKIX, "pkix")   /* a path to a trust anchor, perhaps narrowed by TLSA records */   \
+    X(S2S_PROOF_DANE, "dane")   /* a TLSA record in place of the trust anchors (usages 2 and 3) */
+
+typedef enum s2s_proof {
+#define S2S_X(name, word) name,
+    S2S_PROOFS(S2S_X)
+#undef S2S_X
+} s2s_proof;
+
+/* What TLSA records say of the certificate (RFC 6698). Of an initiator: evidence that decides nothing. */
+#define S2S_DANES(X)                                                                               \
+    X(S2S_DANE_NONE, "none")    /* not looked at, or no usable record */                           \
+    X(S2S_DANE_MATCH, "match")                                                                     \
+    X(S2S_DANE_MISMATCH, "mismatch")                                                               \
+    X(S2S_DANE_BOGUS, "bogus")  /* the answers fail DNSSEC validation */
+
+typedef enum s2s_dane {
+#define S2S_X(name, word) name,
+    S2S_DANES(S2S_X)
+#undef S2S_X
+} s2s_dane;
+
+S2S_API const char *s2s_proof_word(s2s_proof proof);
+S2S_API const char *s2s_dane_word(s2s_dane dane);
 S2S_API const char *s2s_chain_status_word(s2s_chain_status status);
 S2S_API const char *s2s_identity_word(s2s_identity identity);
 S2S_API const char *s2s_eku_word(s2s_eku eku);
@@ -91,6 +118,8 @@ typedef struct s2s_verdict {
     bool would_tolerant;      /* what each mode would decide: true = accept */
     bool would_strict;
     s2s_revocation revocation;
+    s2s_proof proof;          /* none unless trusted */
+    s2s_dane dane;
     bool dialback;            /* not trusted, but Server Dialback may prove the domain instead (XEP-0220) */
     int64_t expires;          /* earliest end of validity on the path, seconds since 1970; 0 = unknown */
     char reason[S2S_TEXT_MAX]; /* one sentence for the operator: what, and why */

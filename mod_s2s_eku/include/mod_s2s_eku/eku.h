@@ -45,7 +45,7 @@ typedef struct eku_options {
     const char *const *crl_files; /* PEM or DER files of revocation lists */
     size_t crl_files_len;
 } eku_options;
-/* tolerant, the system's store, no files; everybody is allowed; the rest off. */
+/* tolerant, the system's store, no files; OCSP soft, DANE on; everybody is allowed; the rest off. */
 S2S_API void eku_options_init(eku_options *options, const s2s_env *env);
 
 /* Of a remote: what the policy's options say, or one of the two. */

@@ -48,13 +48,15 @@ static const char whole[] =
     "    - {domain: b.example.org, secret: three}\n"
     "    - {domain: other.example, secret: four, certificate: b.pem, key: b.key}\n"
     "    - {domain: own.example.org, secret: five, certificate: ./b.pem, key: /etc/passwd}\n"
-    "trust: {system: false, ca_files: [ca.pem, b.pem]}\n"
+    "trust: {system: false, ca_files: [ca.pem, b.pem], crl_files: [b.pem]}\n"
     "policy:\n"
     "  eku: strict\n"
     "  require_eku: true\n"
     "  any_eku: accept\n"
     "  client_only: accept\n"
     "  allow: false\n"
+    "  ocsp: must\n"
+    "  dane: false\n"
     "  remotes:\n"
     "    - {match: \"*.Corp.example\", eku: tolerant, allow: true, dialback: never, ca_files: [ca.pem],\n"
     "       pins: [\"" PIN "\"]}\n"
@@ -123,7 +125,9 @@ static void expect_policy(const config *c)
     cr_assert_eq(c->remotes[0].pins_len, 1);
     cr_expect_str_eq(c->remotes[0].pins[0], PIN);
     cr_expect(c->require_eku && c->any_eku && c->client_only && !c->allow && !c->dialback && !c->dane);
-    cr_expect_eq(c->ocsp, EKU_OCSP_OFF);
+    cr_expect_eq(c->ocsp, EKU_OCSP_MUST);
+    cr_assert_eq(c->crl_files_len, 1);
+    expect_path(c->crl_files[0], "b.pem");
     cr_expect_str_eq(c->remotes[1].match, "peer.example");
     cr_expect_not(c->remotes[1].has_mode, "it comes from above");
     cr_expect_eq(c->remotes[1].allow, EKU_INHERIT);
@@ -185,7 +189,9 @@ Test(config, has_defaults_for_all_but_a_domain)
     cr_expect_eq(c->component_listen_len, 0);
     cr_expect_eq(c->accounts_len, 0);
     cr_expect(c->trust_system);
-    cr_expect(c->allow && !c->require_eku && !c->any_eku && !c->client_only && !c->dialback && !c->dane);
+    cr_expect(c->allow && !c->require_eku && !c->any_eku && !c->client_only && !c->dialback && c->dane);
+    cr_expect_eq(c->ocsp, EKU_OCSP_SOFT);
+    cr_expect_eq(c->crl_files_len, 0);
     cr_expect_eq(c->ca_files_len, 0);
     cr_expect_eq(c->mode, EKU_TOLERANT);
     cr_expect_eq(c->remotes_len, 0);

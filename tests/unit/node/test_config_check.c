@@ -154,18 +154,14 @@ Test(config_check, takes_what_is_true_without_the_features_to_come)
 Test(config_check, refuses_the_features_to_come)
 {
     static const config_row row[] = {
-        {DOMAINS "policy:\n  dialback: fallback\n  ocsp: must\n  dane: true\n"
+        {DOMAINS "policy:\n  dialback: fallback\n"
                  "  dialback_secret_file: no/such/file\n  plugin: [x]\n",
          AT(3, 13) "policy.dialback: \"fallback\" is not there yet: leave it out, or say never\n"
-         AT(4, 9) "policy.ocsp: \"must\" is not there yet: leave it out, or say off\n"
-         AT(5, 9) "policy.dane: \"true\" is not there yet: leave it out, or say false\n"
-         AT(6, 25) "policy.dialback_secret_file: not there yet: leave it out, or say null\n"
-         AT(7, 11) "policy.plugin: must be text, not a list\n"},
+         AT(4, 25) "policy.dialback_secret_file: not there yet: leave it out, or say null\n"
+         AT(5, 11) "policy.plugin: must be text, not a list\n"},
         {DOMAINS "policy:\n  ocsp: sotf\n",
          AT(3, 9) "policy.ocsp: must be off, soft or must, not \"sotf\"\n"},
         {DOMAINS "workers: 4\n", AT(2, 10) "workers: \"4\" is not there yet: leave it out, or say 1\n"},
-        {DOMAINS "trust: {crl_files: [no-such-file]}\n",
-         AT(2, 20) "trust.crl_files: not there yet: leave it out, or say []\n"},
     };
     CONFIG_ROWS_CHECK(row);
 }

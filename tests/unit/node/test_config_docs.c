@@ -110,8 +110,6 @@ Test(config_docs, complete_configuration_lists_the_features_to_come)
         "6:10: domains[0].key: cannot read \"/etc/letsencrypt/live/example.org/privkey.pem\": No such file or "
         "directory",
         "17:20: components.accounts[0].secret_file: cannot read \"/etc/s2sd/chat.secret\": No such file or directory",
-        "29:9: policy.ocsp: \"soft\" is not there yet: leave it out, or say off",
-        "30:9: policy.dane: \"true\" is not there yet: leave it out, or say false",
         "37:18: policy.remotes[0].ca_files[0]: cannot read \"DIR/corp-ca.pem\": No such file or directory",
         "38:14: policy.remotes[0].pins[0]: must be sha256/ and the base64 of a SHA-256 hash, not "
         "\"sha256/BASE64-OF-SPKI\"",

@@ -332,7 +332,7 @@ Test(policy, memory_that_runs_out_is_an_error_and_no_leak)
         w.env.fail_after = n;
         err = p.ops->judge(p.self, &peer, 1, &v);
         cr_assert(err == S2S_OK || err == S2S_E_NOMEM);
-        cr_assert_eq(w.env.live, live);
+        cr_assert(err == S2S_OK || w.env.live == live, "a success stays in the cache");
     }
     w.env.fail_after = 0;
     cr_expect_eq(try_new(w.root_file, false, NULL), S2S_E_NOMEM);

@@ -16,28 +16,6 @@
 
 static world w;
 
-static void init_options(eku_options *o, const char *const *ca_file)
-{
-    eku_options_init(o, &w.env.env);
-    o->system_trust = false;
-    o->ca_files = ca_file;
-    o->ca_files_len = 1;
-}
-
-static eku_policy *make(const eku_options *o)
-{
-    char why[S2S_TEXT_MAX] = "";
-    eku_policy *p = NULL;
-    cr_assert_eq(eku_policy_new(o, &p, why), S2S_OK, "%s", why);
-    return p;
-}
-
-static void add(eku_policy *p, const eku_remote *r)
-{
-    char why[S2S_TEXT_MAX] = "";
-    cr_assert_eq(eku_policy_add_remote(p, r, why), S2S_OK, "%s", why);
-}
-
 static s2s_remote_rule rule_for(eku_policy *p, const char *remote)
 {
     s2s_policy i = eku_policy_interface(p);
@@ -50,20 +28,21 @@ Test(remotes, leave_out_what_comes_from_above)
 {
     world_begin(&w);
     eku_options o;
-    init_options(&o, &w.root_file);
-    cr_expect(o.allow && !o.dialback && !o.require_eku && !o.any_eku && !o.client_only, "the defaults");
+    world_options(&w, &o);
+    cr_expect(o.allow && o.dane && o.ocsp == EKU_OCSP_SOFT && !o.dialback && !o.require_eku && !o.any_eku && !o.client_only, "the defaults");
     o.dialback = true;
-    eku_policy *p = make(&o);
+    o.dane = false;
+    eku_policy *p = world_make(&o);
     eku_remote r;
     eku_remote_init(&r, "a.example");
-    add(p, &r);
+    world_add(p, &r);
     eku_remote_init(&r, "*.b.example");
     r.dialback = EKU_NO;
-    add(p, &r);
+    world_add(p, &r);
     eku_remote_init(&r, "c.example");
     r.allow = EKU_NO;
     r.dialback = EKU_YES;
-    add(p, &r);
+    world_add(p, &r);
     static const struct {
         const char *remote;
         bool allow, dialback;
@@ -89,14 +68,14 @@ Test(remotes, allow_list)
 {
     world_begin(&w);
     eku_options o;
-    init_options(&o, &w.root_file);
+    world_options(&w, &o);
     o.allow = false;
     o.dialback = true;
-    eku_policy *p = make(&o);
+    eku_policy *p = world_make(&o);
     eku_remote r;
     eku_remote_init(&r, "friend.example");
     r.allow = EKU_YES;
-    add(p, &r);
+    world_add(p, &r);
     cr_expect(rule_for(p, "friend.example").allow);
     cr_expect_not(rule_for(p, DOMAIN).allow);
     cr_expect_not(rule_for(p, DOMAIN).dialback);
@@ -116,13 +95,13 @@ Test(remotes, anchors_of_its_own_exclude_the_others)
     const pki_cert *corp = pki_make(w.pki, &(pki_spec){.cn = "Corp Root", .ca = true});
     const char *file = pki_write_chain(w.pki, "corp.pem", (const pki_cert *[]){corp, NULL});
     eku_options o;
-    init_options(&o, &w.root_file);
-    eku_policy *p = make(&o);
+    world_options(&w, &o);
+    eku_policy *p = world_make(&o);
     eku_remote r;
     eku_remote_init(&r, "*.corp.example");
     r.ca_files = &file;
     r.ca_files_len = 1;
-    add(p, &r);
+    world_add(p, &r);
     const pki_spec spec = {.names = {{PKI_DNS, "a.corp.example"}, {PKI_DNS, DOMAIN}}};
     pki_spec by_public = spec, by_corp = spec;
     by_public.issuer = w.root;
@@ -165,7 +144,7 @@ Test(remotes, pins_are_asked_for_besides_the_chain)
     eku_remote_init(&r, DOMAIN);
     r.pins = pins;
     r.pins_len = 2;
-    add(w.tolerant, &r);
+    world_add(w.tolerant, &r);
     const pki_cert *stranger = pki_make(w.pki, &(pki_spec){.cn = "Stranger", .ca = true});
     const pki_cert *same_key = pki_make_again(w.pki, leaf, &(pki_spec){.issuer = stranger,
                                                                        .names = {{PKI_DNS, DOMAIN}}});
@@ -228,11 +207,11 @@ Test(remotes, client_only_is_for_initiators_below_own_anchors)
 {
     world_begin(&w);
     eku_options o;
-    init_options(&o, &w.root_file);
+    world_options(&w, &o);
     o.client_only = true;
-    eku_policy *own = make(&o);
+    eku_policy *own = world_make(&o);
     o.mode = EKU_STRICT;
-    eku_policy *own_strict = make(&o);
+    eku_policy *own_strict = world_make(&o);
     const pki_cert *ca = world_ca(&w, "Server CA", w.root, "server", NULL);
     const struct {
         const char *name;
@@ -266,7 +245,7 @@ Test(remotes, client_only_is_for_initiators_below_own_anchors)
         eku_remote_init(&r, DOMAIN);
         r.ca_files = &w.root_file;
         r.ca_files_len = 1;
-        add(with_system, &r);
+        world_add(with_system, &r);
         cr_expect(world_judge(with_system, S2S_INITIATOR, rows[0].chain).trusted, "the remote has anchors of its own");
     }
     eku_policy_free(with_system);
@@ -277,12 +256,12 @@ Test(remotes, options_for_absent_and_any_purposes)
 {
     world_begin(&w);
     eku_options o;
-    init_options(&o, &w.root_file);
+    world_options(&w, &o);
     o.require_eku = true;
-    eku_policy *require = make(&o);
+    eku_policy *require = world_make(&o);
     o.require_eku = false;
     o.any_eku = true;
-    eku_policy *any = make(&o);
+    eku_policy *any = world_make(&o);
     const pki_cert *any_ca = world_ca(&w, "Any CA", w.root, "any", NULL);
     const struct {
         const char *name;

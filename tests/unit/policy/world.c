@@ -15,10 +15,33 @@ eku_policy *world_policy(world *w, eku_mode mode, const char *file)
     eku_options_init(&options, &w->env.env);
     options.system_trust = false;
     options.mode = mode;
+    options.dane = false;
     options.ca_files = &file;
     options.ca_files_len = 1;
     cr_assert_eq(eku_policy_new(&options, &policy, why), S2S_OK, "%s", why);
     return policy;
+}
+
+void world_options(world *w, eku_options *o)
+{
+    eku_options_init(o, &w->env.env);
+    o->system_trust = false;
+    o->ca_files = &w->root_file;
+    o->ca_files_len = 1;
+}
+
+eku_policy *world_make(const eku_options *o)
+{
+    char why[S2S_TEXT_MAX] = "";
+    eku_policy *p = NULL;
+    cr_assert_eq(eku_policy_new(o, &p, why), S2S_OK, "%s", why);
+    return p;
+}
+
+void world_add(eku_policy *policy, const eku_remote *remote)
+{
+    char why[S2S_TEXT_MAX] = "";
+    cr_assert_eq(eku_policy_add_remote(policy, remote, why), S2S_OK, "%s", why);
 }
 
 s2s_err world_remote(eku_policy *policy, const char *match, eku_mode mode)
@@ -57,19 +80,33 @@ const pki_cert *world_leaf(world *w, const pki_cert *issuer, const char *eku, co
     return pki_make(w->pki, &(pki_spec){.issuer = issuer, .ekus = {eku, eku_too}, .names = {{PKI_DNS, DOMAIN}}});
 }
 
+s2s_peer world_peer(s2s_role role, const pki_cert *const *certs, s2s_bytes der[PKI_CHAIN_MAX])
+{
+    return (s2s_peer){.size = sizeof(s2s_peer), .role = role, .local = S2S_STR("us.example"), .remote = S2S_STR(DOMAIN),
+                      .chain = der, .chain_len = pki_chain(certs, der), .wall = (int64_t)time(NULL)};
+}
+
+s2s_verdict world_ask(eku_policy *policy, const s2s_peer *peer)
+{
+    s2s_policy p = eku_policy_interface(policy);
+    s2s_verdict v;
+    cr_assert_eq(p.ops->judge(p.self, peer, 1, &v), S2S_OK);
+    cr_assert_eq(v.size, sizeof v);
+    cr_assert_eq(v.trusted, v.tell[0] == '\0', "a refusal is told, nothing else");
+    cr_assert_eq(v.trusted, v.proof != S2S_PROOF_NONE);
+    cr_assert_neq(v.reason[0], '\0');
+    cr_assert_not(v.would_strict && !v.would_tolerant, "strict never takes what tolerant refuses");
+    return v;
+}
+
 s2s_verdict world_judge_as(eku_policy *policy, s2s_role role, const char *remote, int64_t wall,
                            const pki_cert *const *certs)
 {
     s2s_bytes der[PKI_CHAIN_MAX];
-    s2s_policy p = eku_policy_interface(policy);
-    s2s_verdict v;
-    s2s_peer peer = {.size = sizeof peer, .role = role, .local = S2S_STR("us.example"),
-                     .remote = s2s_str_of(remote), .chain = der, .chain_len = pki_chain(certs, der), .wall = wall};
-    cr_assert_eq(p.ops->judge(p.self, &peer, 1, &v), S2S_OK);
-    cr_assert_eq(v.size, sizeof v);
-    cr_assert_eq(v.trusted, v.tell[0] == '\0', "a refusal is told, nothing else");
-    cr_assert_neq(v.reason[0], '\0');
-    return v;
+    s2s_peer peer = world_peer(role, certs, der);
+    peer.remote = s2s_str_of(remote);
+    peer.wall = wall;
+    return world_ask(policy, &peer);
 }
 
 s2s_verdict world_judge(eku_policy *policy, s2s_role role, const pki_cert *const *certs)

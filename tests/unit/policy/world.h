@@ -19,9 +19,13 @@ typedef struct world {
 
 void world_begin(world *w);
 void world_end(world *w); /* asserts that no memory is left */
-/* A policy that trusts `file` alone. */
+/* A policy that trusts `file` alone, without DANE. */
 eku_policy *world_policy(world *w, eku_mode mode, const char *file);
 
+/* Options with `w`'s root as the only anchor; `*o` points into `w`. */
+void world_options(world *w, eku_options *o);
+eku_policy *world_make(const eku_options *o); /* asserts that it can be made */
+void world_add(eku_policy *policy, const eku_remote *remote); /* asserts that it is added */
 /* eku_policy_add_remote() with a mode alone. */
 s2s_err world_remote(eku_policy *policy, const char *match, eku_mode mode);
 
@@ -34,6 +38,10 @@ const pki_cert *world_leaf(world *w, const pki_cert *issuer, const char *eku, co
 s2s_verdict world_judge(eku_policy *policy, s2s_role role, const pki_cert *const *certs);
 s2s_verdict world_judge_as(eku_policy *policy, s2s_role role, const char *remote, int64_t wall,
                            const pki_cert *const *certs);
+
+/* A question about `certs`, presented by DOMAIN now; `der` holds the chain. For tests that add to it. */
+s2s_peer world_peer(s2s_role role, const pki_cert *const *certs, s2s_bytes der[PKI_CHAIN_MAX]);
+s2s_verdict world_ask(eku_policy *policy, const s2s_peer *peer);
 
 /* GnuTLS's own word on `certs` for `purpose`, with the root of `w` as the anchor. */
 bool world_gnutls_accepts(const world *w, const pki_cert *const *certs, const char *purpose);
