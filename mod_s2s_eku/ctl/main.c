@@ -10,10 +10,11 @@
 static const char USAGE[] =
     "Usage: s2sctl COMMAND [OPTIONS]\n"
     "\n"
-    "Asks a running s2sd. See s2sctl(1).\n"
+    "Asks a running s2sd, or looks for itself. See s2sctl(1).\n"
     "\n"
     "  status               domains, components and streams\n"
     "  ping DOMAIN          ping a domain over its streams\n"
+    "  probe DOMAIN...      walk the way to a domain's server, without a node; see s2sctl probe --help\n"
     "\n"
     "  --control PATH       the node's control socket (default: $S2SD_CONTROL, else /run/s2sd/control.sock)\n"
     "  --from DOMAIN        ping: the domain that asks (default: the node's first)\n"
@@ -25,12 +26,18 @@ static const char USAGE[] =
 
 #define DEFAULT_CONTROL "/run/s2sd/control.sock"
 
+/* Commands with options of their own: the command comes first. */
+static const struct {
+    const char *name;
+    int (*main)(int argc, char **argv);
+} OWN[] = {{"probe", command_probe}};
+
 static const struct {
     const char *name;
     int (*run)(const ctl_options *options, int count, char **args); /* NULL: a name that is kept for later */
 } COMMANDS[] = {
-    {"status", command_status}, {"ping", command_ping}, {"cert", NULL},  {"probe", NULL},
-    {"census", NULL},           {"peers", NULL},        {"close", NULL}, {"reload", NULL},
+    {"status", command_status}, {"ping", command_ping}, {"cert", NULL}, {"census", NULL},
+    {"peers", NULL},            {"close", NULL},        {"reload", NULL},
 };
 
 static bool is_kept_for_later(const char *name)
@@ -58,6 +65,16 @@ static int run(const ctl_options *options, int count, char **words)
     return CTL_USAGE;
 }
 
+/* The exit status of a program whose output may have been lost. */
+static int end(int status)
+{
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        perror("s2sctl");
+        return CTL_USAGE;
+    }
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     enum { CONTROL = 256, FROM, JSON, HELP, VERSION };
@@ -73,6 +90,10 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "s2sctl: %s is not there yet\n", argv[1]);
         return CTL_USAGE;
     }
+    for (size_t i = 0; argc > 1 && i < sizeof OWN / sizeof *OWN; i++) {
+        if (strcmp(argv[1], OWN[i].name) == 0)
+            return end(OWN[i].main(argc - 1, argv + 1));
+    }
     for (int option; (option = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1;) {
         switch (option) {
         case CONTROL: options.control = optarg; break;
@@ -87,10 +108,5 @@ int main(int argc, char **argv)
         (void)fputs(USAGE, stderr);
         return CTL_USAGE;
     }
-    int status = run(&options, argc - optind, argv + optind);
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        perror("s2sctl");
-        return CTL_USAGE;
-    }
-    return status;
+    return end(run(&options, argc - optind, argv + optind));
 }

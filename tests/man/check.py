@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """check.py: a man page against its program: each option and command of --help is described, and none that is not there.
 
-    check.py PROGRAM PAGE
+    check.py PROGRAM PAGE [COMMAND]     with COMMAND: PROGRAM COMMAND --help
 """
 import re
 import subprocess
@@ -18,7 +18,7 @@ def page_options(text):
 
 def main():
     program, page = sys.argv[1], Path(sys.argv[2])
-    told = subprocess.run([program, "--help"], check=True, capture_output=True, text=True).stdout
+    told = subprocess.run([program, *sys.argv[3:], "--help"], check=True, capture_output=True, text=True).stdout
     text = page.read_text()
     faults = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", str(page)], capture_output=True,
                             text=True).stdout.splitlines()
