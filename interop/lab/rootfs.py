@@ -28,6 +28,7 @@ CHROOTS = {
     "backports": Chroot(SUITE, (SUITE, SUITE + "-updates", SUITE + "-security", SUITE + "-backports"), SERVERS,
                         pin="prosody ejabberd erlang-* lua-*"),
     "testing": Chroot("forky", ("forky",), SERVERS),
+    "mail": Chroot(SUITE, (SUITE, SUITE + "-updates", SUITE + "-security"), ("postfix",)),
 }
 DPKG_EXCLUDES = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*")
 # Nothing may start while packages are installed (policy-rc.d: 101 means "forbidden").

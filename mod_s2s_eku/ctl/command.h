@@ -21,6 +21,8 @@ int command_ping(const ctl_options *options, int count, char **args);
 
 /* The same with all of the command's own arguments, its name first. */
 int command_probe(int argc, char **argv);
+int command_explain(int argc, char **argv);
+int command_inventory(int argc, char **argv);
 
 /* Prints `object` as JSON on standard output. */
 void command_print_json(const json_t *object);

@@ -15,6 +15,8 @@ static const char USAGE[] =
     "  status               domains, components and streams\n"
     "  ping DOMAIN          ping a domain over its streams\n"
     "  probe DOMAIN...      walk the way to a domain's server, without a node; see s2sctl probe --help\n"
+    "  explain [FILE]       what lines of a log or an error text mean (standard input, or the words given)\n"
+    "  inventory PATH...    certificates on a disk: which may not be used by a client any more, and who uses them\n"
     "\n"
     "  --control PATH       the node's control socket (default: $S2SD_CONTROL, else /run/s2sd/control.sock)\n"
     "  --from DOMAIN        ping: the domain that asks (default: the node's first)\n"
@@ -30,7 +32,7 @@ static const char USAGE[] =
 static const struct {
     const char *name;
     int (*main)(int argc, char **argv);
-} OWN[] = {{"probe", command_probe}};
+} OWN[] = {{"probe", command_probe}, {"explain", command_explain}, {"inventory", command_inventory}};
 
 static const struct {
     const char *name;

@@ -103,6 +103,14 @@ static json_t *cert_of(const eku__cert *cert)
                      cert->key_algorithm, "key_bits", (int)cert->key_bits, "signature", cert->signature_algorithm);
 }
 
+static json_t *json_of_facts(const eku__facts *facts)
+{
+    json_t *out = json_array();
+    for (size_t i = 0; i < facts->len; i++)
+        json_array_append_new(out, cert_of(&facts->certs[i]));
+    return out;
+}
+
 json_t *judge_facts(const s2s_env *env, const s2s_bytes *der, size_t len)
 {
     eku__chain chain = {0};
@@ -113,9 +121,7 @@ json_t *judge_facts(const s2s_env *env, const s2s_bytes *der, size_t len)
         eku__chain_free(&chain);
         return NULL;
     }
-    json_t *out = json_array();
-    for (size_t i = 0; i < facts.len; i++)
-        json_array_append_new(out, cert_of(&facts.certs[i]));
+    json_t *out = json_of_facts(&facts);
     eku__facts_free(&facts);
     eku__chain_free(&chain);
     return out;
@@ -132,32 +138,66 @@ static void read_ours(probe_ours *ours, const eku__facts *facts)
     }
 }
 
-static s2s_err facts_of_list(const s2s_env *env, gnutls_x509_crt_t *list, unsigned count, eku__facts *facts)
+/* -- PEM files ------------------------------------------------------------------------------------------ */
+
+typedef struct pem_list {
+    gnutls_x509_crt_t *crt;
+    unsigned len;
+} pem_list;
+
+static bool read_pem(const char *text, size_t len, pem_list *out)
 {
-    eku__chain chain = {.env = env, .crt = list, .len = count};
+    gnutls_datum_t pem = {(unsigned char *)(uintptr_t)text, (unsigned)len}; /* only read */
+    *out = (pem_list){0};
+    return gnutls_x509_crt_list_import2(&out->crt, &out->len, &pem, GNUTLS_X509_FMT_PEM, 0) >= 0 && out->len > 0;
+}
+
+static void free_pem(pem_list *list)
+{
+    for (unsigned i = 0; i < list->len; i++)
+        gnutls_x509_crt_deinit(list->crt[i]);
+    gnutls_free(list->crt);
+}
+
+static s2s_err facts_of_list(const s2s_env *env, const pem_list *list, eku__facts *facts)
+{
+    eku__chain chain = {.env = env, .crt = list->crt, .len = list->len};
     return eku__facts_read(&chain, facts);
+}
+
+json_t *judge_pem(const s2s_env *env, const char *pem, size_t len, char fingerprint[JUDGE_FINGERPRINT_LEN + 1])
+{
+    pem_list list;
+    eku__facts facts;
+    json_t *out = NULL;
+    unsigned char hash[JUDGE_FINGERPRINT_LEN / 2];
+    size_t size = sizeof hash;
+    fingerprint[0] = '\0';
+    if (read_pem(pem, len, &list) && gnutls_x509_crt_get_fingerprint(list.crt[0], GNUTLS_DIG_SHA256, hash, &size) >= 0 &&
+        facts_of_list(env, &list, &facts) == S2S_OK) {
+        for (size_t i = 0; i < size; i++)
+            (void)snprintf(fingerprint + 2 * i, 3, "%02x", hash[i]);
+        out = json_of_facts(&facts);
+        eku__facts_free(&facts);
+    }
+    free_pem(&list);
+    return out;
 }
 
 s2s_err judge_file(const s2s_env *env, probe_ours *ours, char why[S2S_TEXT_MAX])
 {
     gnutls_datum_t pem = {0};
-    gnutls_x509_crt_t *list = NULL;
-    unsigned count = 0;
+    pem_list list;
     eku__facts facts;
     s2s_err err = S2S_E_INVAL;
     (void)snprintf(why, S2S_TEXT_MAX, "%.200s: cannot be read as certificates", ours->file);
     if (gnutls_load_file(ours->file, &pem) < 0)
         return err;
-    if (gnutls_x509_crt_list_import2(&list, &count, &pem, GNUTLS_X509_FMT_PEM, 0) >= 0 && count > 0) {
-        err = facts_of_list(env, list, count, &facts);
-        if (err == S2S_OK) {
-            read_ours(ours, &facts);
-            eku__facts_free(&facts);
-        }
+    if (read_pem((const char *)pem.data, pem.size, &list) && (err = facts_of_list(env, &list, &facts)) == S2S_OK) {
+        read_ours(ours, &facts);
+        eku__facts_free(&facts);
     }
-    for (unsigned i = 0; i < count; i++)
-        gnutls_x509_crt_deinit(list[i]);
-    gnutls_free(list);
+    free_pem(&list);
     gnutls_free(pem.data);
     return err;
 }

@@ -30,6 +30,11 @@ void judge_chain(const probe_context *c, const judge_case *which, judgement *out
 /* The chain as an array of objects, leaf first; NULL if it cannot be read. New reference. */
 json_t *judge_facts(const s2s_env *env, const s2s_bytes *chain, size_t len);
 
+enum { JUDGE_FINGERPRINT_LEN = 64 };
+/* The certificates in a PEM text, as above, and the SHA-256 of the first in hexadecimal digits; NULL: there are none that can be
+ * read. New reference. */
+json_t *judge_pem(const s2s_env *env, const char *pem, size_t len, char fingerprint[JUDGE_FINGERPRINT_LEN + 1]);
+
 /* Fills in what the certificate file of `ours` says of purposes. */
 s2s_err judge_file(const s2s_env *env, probe_ours *ours, char why[S2S_TEXT_MAX]);
 

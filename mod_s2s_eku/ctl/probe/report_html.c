@@ -5,7 +5,7 @@
 
 #include "probe/report.h"
 
-enum { BAR_WIDTH = 360, BAR_HEIGHT = 18, ROW_HEIGHT = 28, LABEL_WIDTH = 130, NUMBER_WIDTH = 110, PERCENT = 100 };
+enum { BAR_WIDTH = 300, BAR_HEIGHT = 18, ROW_HEIGHT = 28, LABEL_WIDTH = 130, NUMBER_WIDTH = 110, PERCENT = 100 };
 
 static const char STYLE[] =
     ":root{color-scheme:light dark;--fg:#1b1f24;--bg:#fff;--soft:#57606a;--line:#d0d7de;--head:#f6f8fa;--good:#1a7f37;--warn:#9a6700;"
@@ -19,7 +19,7 @@ static const char STYLE[] =
     ".scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.9rem}"
     "caption{text-align:left;color:var(--soft);padding-bottom:.3rem}"
     "th,td{text-align:left;vertical-align:top;padding:.35rem .6rem;border-bottom:1px solid var(--line)}"
-    "thead th{background:var(--head);position:sticky;top:0}tbody th{font-weight:600;overflow-wrap:anywhere}"
+    "thead th{background:var(--head);position:sticky;top:0}tbody th{font-weight:600;min-width:11rem;overflow-wrap:anywhere}td:nth-child(9){white-space:nowrap}td:last-child{min-width:20rem}"
     ".num{text-align:right}.good{color:var(--good)}.warn{color:var(--warn)}.bad{color:var(--bad)}.none{color:var(--none)}"
     ".f-good{fill:var(--good)}.f-warn{fill:var(--warn)}.f-bad{fill:var(--bad)}.f-none{fill:var(--none)}.f-plain{fill:var(--plain)}"
     "summary{cursor:pointer}ul{margin:.3rem 0;padding-left:1.2rem}"
