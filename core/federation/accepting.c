@@ -22,6 +22,8 @@ static void take(s2s_federation *f, uv_tcp_t *tcp, bool direct_tls)
     f->accepted++;
     s2s_session_options_init(&options, S2S_ACCEPTOR);
     options.direct_tls = direct_tls;
+    options.secret = s2s__federation_secret(f);
+    options.bidi = f->bidi;
     if (s2s__stream_connect(s, tcp, &options, NULL) != S2S_OK)
         s2s__stream_free(s);
 }
@@ -65,11 +67,24 @@ void s2s__accepting_open(s2s__stream *s, s2s_str local, s2s_str remote)
         s2s__connection_accept(s->connection);
 }
 
+/* The stanza's `to`: is it at a domain of ours? */
+static bool is_for_us(const s2s_federation *f, const s2s_stanza *stanza)
+{
+    s2s_jid to;
+    char domain[S2S_DOMAIN_MAX + 1];
+    return s2s_jid_split(stanza->to, &to) == S2S_OK && s2s_domain_normalise(to.domain, domain) == S2S_OK &&
+           s2s__federation_domain(f, s2s_str_of(domain)) != NULL;
+}
+
 /* Its answer goes where all stanzas for that server go. */
 void s2s__accepting_rejected(s2s__stream *s, const s2s_stanza *stanza, s2s_stanza_error error)
 {
     char buf[S2S_BOUNCE_MAX];
     s2s_stanza answer;
+    if (error == S2S_SE_NOT_ALLOWED && !is_for_us(s->f, stanza)) { /* SZ-03: nobody here could answer */
+        s2s__connection_close(s->connection, S2S_COND_HOST_UNKNOWN, "'to' is not at a domain that is served here");
+        return;
+    }
     if (s2s_stanza_bounce(stanza, error, NULL, buf, sizeof buf, &answer))
         (void)s2s_federation_send(s->f, &answer);
 }

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <string.h>
 
 #include "protocol/buf.h"
 #include "protocol/log.h"
@@ -22,7 +23,7 @@ static void pause_reading(s2s_federation *f)
 {
     f->paused = true;
     for (s2s__stream *s = f->streams; s; s = s->next) {
-        if (s->role == S2S_ACCEPTOR && s->established)
+        if (s2s__stream_delivers(s))
             s2s__connection_pause(s->connection, true);
     }
 }
@@ -37,7 +38,7 @@ void s2s_federation_resume(s2s_federation *f)
 {
     f->paused = false;
     for (s2s__stream *s = f->streams; s && !f->paused; s = s->next) {
-        if (s->role == S2S_ACCEPTOR && s->established)
+        if (s2s__stream_delivers(s))
             s2s__connection_pause(s->connection, false); /* may deliver, and so pause again */
     }
 }
@@ -84,6 +85,8 @@ s2s_err s2s_federation_answer(s2s_federation *f, s2s_ticket ticket, const s2s_ve
             s2s__stream_answer(s, verdict);
             return S2S_OK;
         }
+        if (s2s__claim_answer(s, ticket, verdict))
+            return S2S_OK;
     }
     return S2S_E_NOTFOUND;
 }
@@ -93,6 +96,8 @@ void s2s_federation_streams(const s2s_federation *f, void (*each)(void *arg, con
 {
     s2s_stream_info info;
     for (const s2s__stream *s = f->streams; s; s = s->next) {
+        if (s->is_call)
+            continue;
         s2s__stream_info(s, &info);
         each(arg, &info);
     }
@@ -171,6 +176,15 @@ static bool options_ok(const s2s_federation_options *o)
            o->ops->deliver && o->ops->drained && o->ops->stopped && !s2s_limits_check(&o->env->limits);
 }
 
+/* DK-02. Without a hash there are no keys, and so no dialback. */
+static s2s_err make_secret(s2s_federation *f, s2s_bytes shared)
+{
+    if (!f->env->ops->sha256)
+        return S2S_OK;
+    return shared.len > 0 ? s2s_dialback_secret_make(f->env, shared, &f->secret)
+                          : s2s_dialback_secret_random(f->env, &f->secret);
+}
+
 s2s_err s2s_federation_new(const s2s_federation_options *options, s2s_federation **out,
                            char why[S2S_TEXT_MAX])
 {
@@ -185,7 +199,10 @@ s2s_err s2s_federation_new(const s2s_federation_options *options, s2s_federation
     f->policy = *options->policy;
     f->ops = options->ops;
     f->user = options->user;
-    s2s_err err = s2s__table_init(&f->links, env);
+    f->bidi = options->bidi;
+    s2s_err err = make_secret(f, options->dialback_secret);
+    if (err == S2S_OK)
+        err = s2s__table_init(&f->links, env);
     if (err == S2S_OK)
         err = s2s_setup_new(env, &f->setup);
     if (err == S2S_OK)
@@ -213,6 +230,7 @@ void s2s_federation_free(s2s_federation *f)
     s2s__table_free(&f->links);
     s2s__free(f->env, f->listeners);
     s2s__io_free(&f->io);
+    explicit_bzero(&f->secret, sizeof f->secret);
     s2s__free(f->env, f);
 }
 
@@ -263,7 +281,7 @@ static void close_accepted(s2s_federation *f)
 {
     for (s2s__stream *s = f->streams, *next; s; s = next) {
         next = s->next;
-        if (s->role == S2S_ACCEPTOR)
+        if (s->role == S2S_ACCEPTOR && !s->link) /* a route is closed when its queue is out */
             s2s__connection_close(s->connection, s->established ? S2S_COND_NONE : S2S_COND_SYSTEM_SHUTDOWN,
                                   NULL);
     }
@@ -300,6 +318,7 @@ void s2s_federation_stop(s2s_federation *f)
     f->listeners_len = 0;
     s2s__recheck_end(f, on_recheck_closed);
     uv_timer_start(&f->stop_timer, on_stop_timer, f->env->limits.close_ms, 0);
+    s2s__claims_stop(f);
     close_accepted(f);
     s2s__links_each(f, s2s__link_stop);
     s2s__federation_check_stopped(f);

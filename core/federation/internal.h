@@ -9,6 +9,8 @@
 #include "federation/queue.h"
 #include "federation/routes.h"
 #include "protocol/table.h"
+#include "s2s/addr.h"
+#include "s2s/dialback.h"
 #include "s2s/federation.h"
 #include "transport/connection.h"
 #include "transport/dialer.h"
@@ -18,6 +20,7 @@
 
 typedef struct s2s__link s2s__link;
 typedef struct s2s__stream s2s__stream;
+typedef struct s2s__claim s2s__claim;
 
 typedef struct s2s__domain {
     s2s__slot slot; /* first: a slot is its domain */
@@ -40,12 +43,15 @@ struct s2s__stream {
     s2s_role role; /* ours */
     char id[S2S__STREAM_ID_MAX];
     char *local, *remote; /* NULL while unknown (acceptor) */
-    s2s__link *link;      /* whose stream it is (initiator), NULL once it is not any more */
+    s2s__link *link;      /* whose stream it is (initiator, or acceptor with bidi), NULL once it is not any more */
     s2s__dial *dial;      /* kept until the stream is established: there may be more addresses */
     s2s__connection *connection;
     s2s_tls_start tls_start;
     s2s__target *target;  /* what the DNS said about the server that it is connected to (initiator); else NULL */
     s2s_time since;       /* a stream that goes on with another address has that of the first */
+    s2s__claim *claims;   /* what its peer claims by dialback, undecided */
+    bool is_call;         /* it only asks an authoritative server: it carries no stanzas */
+    s2s__claim *call;     /* what it asks about; NULL once nobody waits for the answer */
     s2s_ticket ticket; /* of the question that the policy has not answered; 0: none */
     s2s_verdict verdict;
     bool judged, established;
@@ -95,6 +101,9 @@ struct s2s_federation {
     size_t accepted; /* streams that were accepted */
     s2s__table links; /* by local and remote */
     size_t congested_links;
+    s2s_dialback_secret secret;
+    bool bidi;
+    size_t calls; /* to authoritative servers, that somebody waits for */
     uint64_t next_in, next_out;
     s2s_ticket next_ticket;
     bool sender_waits; /* was told S2S_E_AGAIN, waits for ops->drained */
@@ -114,6 +123,12 @@ void s2s__federation_bounce(s2s_federation *f, const s2s_stanza *stanza, s2s_sta
 void s2s__federation_check_stopped(s2s_federation *f);
 /* A link has more or less room: tells the senders. */
 void s2s__federation_drained(s2s_federation *f);
+
+/* NULL: no dialback. */
+static inline const s2s_dialback_secret *s2s__federation_secret(const s2s_federation *f)
+{
+    return f->secret.hex[0] ? &f->secret : NULL;
+}
 
 /* setup.c: NULL if it is not there. `name` in normal form. */
 const s2s__domain *s2s__setup_domain(const s2s_setup *setup, s2s_str name);
@@ -138,11 +153,38 @@ void s2s__stream_answer(s2s__stream *s, const s2s_verdict *verdict);
 /* Asks the policy about the peer; the verdict comes to s2s__stream_answer, now or later. */
 void s2s__stream_judge(s2s__stream *s);
 
+/* The policy's word on whether the certificate of the stream's peer proves `remote`. `out` is filled unless S2S_E_PENDING. */
+s2s_err s2s__stream_ask_policy(s2s__stream *s, s2s_str local, s2s_str remote, s2s_ticket ticket, s2s_verdict *out);
+/* Looks up and connects; `done` gets the stream. S2S_E_SYNTAX: the domain cannot be looked up. */
+s2s_err s2s__stream_dial(s2s__stream *s, s2s_time by, s2s__dialed_cb done);
+/* The dial has connected: gives the stream its connection; takes over `tcp`. `options` as initialised, with what is not the
+ * same for all: the rest is filled in. */
+s2s_err s2s__stream_dialed(s2s__stream *s, uv_tcp_t *tcp, s2s_session_options *options);
+/* Whether it hands stanzas to us: what is to pause when we cannot take more. */
+bool s2s__stream_delivers(const s2s__stream *s);
+
+/* claims.c: dialback. A claim and the answer to it; the same for one that the policy decides later. */
+void s2s__claim_take(s2s__stream *s, s2s_str local, s2s_str remote, s2s_str key);
+bool s2s__claim_answer(s2s__stream *s, s2s_ticket ticket, const s2s_verdict *verdict);
+/* The event of a stream that is a call; and its end. */
+void s2s__claim_call_answered(s2s__stream *call, s2s_dialback_outcome outcome, s2s_stanza_error error);
+void s2s__claim_call_closed(s2s__stream *call, const s2s_close *close);
+/* Somebody asks whether a key is ours. */
+void s2s__claim_verify(s2s__stream *s, const s2s_event *asked);
+/* The stream has ended. */
+void s2s__claims_drop(s2s__stream *s);
+/* Ends all calls. */
+void s2s__claims_stop(s2s_federation *f);
+
 /* report.c: the lines an operator reads. */
 void s2s__report_verdict(const s2s__stream *s);
 /* A stream is closed for `why` although it worked. */
 void s2s__report_withdrawn(const s2s__stream *s, const char *why);
 void s2s__report_established(const s2s__stream *s);
+/* A claim on `s` is decided; an authoritative server's question was answered. */
+void s2s__report_claim(const s2s__stream *s, const char *local, const char *remote, s2s_dialback_outcome outcome,
+                       const char *why);
+void s2s__report_question(const s2s__stream *s, s2s_str local, s2s_str remote, s2s_dialback_outcome outcome);
 void s2s__report_closed(const s2s__stream *s, const s2s_close *close);
 
 /* accepting.c */
@@ -157,6 +199,8 @@ void s2s__link_established(s2s__link *link);
 void s2s__link_progress(s2s__link *link);
 /* Its stream has ended, or could not be made. If there is another address to try, it goes on with that. */
 void s2s__link_closed(s2s__link *link, s2s__stream *s, s2s_stanza_error error, const char *text);
+/* An accepted stream with bidi becomes the route for its pair, unless there is one (BD-07). */
+void s2s__link_adopt(s2s__stream *s);
 /* The remote server is there: it has contacted us. Forgets a failure. */
 void s2s__link_forgive(s2s_federation *f, s2s_str local, s2s_str remote);
 /* `what` may end the link that it gets, no other. */

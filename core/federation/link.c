@@ -138,15 +138,6 @@ static void not_connected(s2s__stream *s, s2s_stanza_error error, const char *te
     s2s__stream_free(s);
 }
 
-/* For SNI and DNS; an IP literal as it is. */
-static const char *wire_name(const s2s__stream *s, char out[S2S_ASCII_DOMAIN_MAX + 1])
-{
-    s2s_str remote = s2s_str_of(s->remote);
-    if (s2s_domain_is_ip(remote))
-        return s->remote;
-    return s2s_domain_to_ascii(remote, out) == S2S_OK ? out : NULL;
-}
-
 static s2s_time deadline(const s2s__stream *s)
 {
     return s->since + s->f->env->limits.negotiation_ms;
@@ -161,23 +152,11 @@ static s2s_time attempt_deadline(const s2s__stream *s)
 
 static void connected(s2s__stream *s, uv_tcp_t *tcp)
 {
-    char ascii[S2S_ASCII_DOMAIN_MAX + 1];
     s2s_session_options options;
-    const s2s__target *target = s2s__dial_target(s->dial);
-    s->tls_start = target->srv.direct ? S2S_TLS_DIRECT : S2S_TLS_STARTTLS;
-    s->target = s2s__target_copy(s->f->env, target);
-    if (!s->target) {
-        s2s__tcp_close(s->f->env, tcp);
-        not_connected(s, S2S_SE_RESOURCE_CONSTRAINT, "out of memory", "out of memory");
-        return;
-    }
     s2s_session_options_init(&options, S2S_INITIATOR);
-    options.local = s2s_str_of(s->local);
-    options.remote = s2s_str_of(s->remote);
     options.negotiate_by = attempt_deadline(s);
-    options.direct_tls = target->srv.direct;
-    const char *sni = s2s_domain_is_ip(options.remote) ? NULL : wire_name(s, ascii);
-    s2s_err err = s2s__stream_connect(s, tcp, &options, sni);
+    options.bidi = s->f->bidi;
+    s2s_err err = s2s__stream_dialed(s, tcp, &options);
     if (err != S2S_OK)
         not_connected(s, S2S_SE_REMOTE_SERVER_TIMEOUT, s2s_strerror(err),
                       "no connection to the remote server could be made");
@@ -220,27 +199,13 @@ static s2s__stream *new_stream(s2s__link *link)
 
 static void start_stream(s2s__link *link)
 {
-    s2s_federation *f = link->f;
-    char ascii[S2S_ASCII_DOMAIN_MAX + 1];
-    s2s_remote_rule rule;
     link->reached = S2S__UNREACHED;
     s2s__stream *s = new_stream(link);
     if (!s) {
         s2s__link_closed(link, NULL, S2S_SE_RESOURCE_CONSTRAINT, "out of memory");
         return;
     }
-    s2s__federation_rule(f, s2s_str_of(link->local), s2s_str_of(link->remote), &rule);
-    const s2s__route *route = s2s__routes_find(&f->setup->routes, s2s_str_of(link->remote));
-    s2s__dial_options options = {.env = f->env,
-                                 .loop = f->loop,
-                                 .resolver = f->resolver,
-                                 .domain = wire_name(s, ascii),
-                                 .dane = rule.dane,
-                                 .fixed = route ? (const struct sockaddr *)&route->address : NULL,
-                                 .fixed_direct = route && route->tls == S2S_TLS_DIRECT,
-                                 .by = deadline(s)};
-    s2s_err err = options.domain || options.fixed ? s2s__dial_start(&options, on_dialed, s, &s->dial)
-                                                  : S2S_E_SYNTAX;
+    s2s_err err = s2s__stream_dial(s, deadline(s), on_dialed);
     if (err != S2S_OK)
         not_connected(s, err == S2S_E_SYNTAX ? S2S_SE_REMOTE_SERVER_NOT_FOUND : S2S_SE_RESOURCE_CONSTRAINT,
                       s2s_strerror(err), "the remote server could not be looked up");
@@ -340,6 +305,27 @@ void s2s__link_established(s2s__link *link)
     link->failed_until = 0;
     link->failures = 0;
     s2s__link_progress(link);
+}
+
+void s2s__link_adopt(s2s__stream *s)
+{
+    s2s_federation *f = s->f;
+    s2s_str local = s2s_str_of(s->local), remote = s2s_str_of(s->remote);
+    s2s__link *link = find(f, local, remote);
+    if (!link && !(link = add(f, local, remote)))
+        return; /* limits.streams_out: without it there is no route at all */
+    s2s__stream *old = link->stream;
+    if (old && old->connection)
+        return; /* the peer has seen it: both sides must not drop the one that the other keeps */
+    if (old) {
+        s2s__dial_cancel(old->dial);
+        old->dial = NULL;
+        old->link = NULL;
+        s2s__stream_free(old);
+    }
+    link->stream = s;
+    s->link = link;
+    s2s__link_established(link);
 }
 
 /* -- the end ------------------------------------------------------------------------------------------- */

@@ -63,6 +63,7 @@ void s2s__report_established(const s2s__stream *s)
     add_word(&l, "tls", info.tls_version);
     add_word(&l, "cipher", info.cipher);
     add_word(&l, "mechanism", info.mechanism);
+    add_word(&l, "bidi", info.bidi ? "yes" : "");
     add_verdict(&l, &s->verdict);
     write_line(s, S2S_LOG_INFO, "stream established", &l);
 }
@@ -76,6 +77,8 @@ void s2s__report_verdict(const s2s__stream *s)
     add_word(&l, "reason", s->verdict.reason);
     if (s->verdict.trusted)
         write_line(s, S2S_LOG_DEBUG, "certificate accepted", &l);
+    else if (s->verdict.dialback)
+        write_line(s, S2S_LOG_WARN, "certificate refused, dialback may prove the domain", &l);
     else
         write_line(s, S2S_LOG_WARN, "certificate refused", &l);
 }
@@ -132,11 +135,43 @@ static bool goes_on(const s2s__stream *s)
 
 /* One line per failure: a refused certificate has had its own, and a connection that never said who it is
  * is not worth one. */
+static const char *outcome_word(s2s_dialback_outcome outcome)
+{
+    switch (outcome) {
+    case S2S_DIALBACK_VALID: return "valid";
+    case S2S_DIALBACK_INVALID: return "invalid";
+    case S2S_DIALBACK_ERROR: return "error";
+    }
+    return "error";
+}
+
+void s2s__report_claim(const s2s__stream *s, const char *local, const char *remote, s2s_dialback_outcome outcome,
+                       const char *why)
+{
+    line l = {.len = 0};
+    add_word(&l, "stream", s->id);
+    add_word(&l, "local", local);
+    add_word(&l, "remote", remote);
+    add_word(&l, "outcome", outcome_word(outcome));
+    add_word(&l, "reason", why);
+    write_line(s, outcome == S2S_DIALBACK_VALID ? S2S_LOG_INFO : S2S_LOG_WARN, "dialback decided", &l);
+}
+
+void s2s__report_question(const s2s__stream *s, s2s_str local, s2s_str remote, s2s_dialback_outcome outcome)
+{
+    line l = {.len = 0};
+    add_word(&l, "stream", s->id);
+    add(&l, "local", local);
+    add(&l, "remote", remote);
+    add_word(&l, "outcome", outcome_word(outcome));
+    write_line(s, S2S_LOG_INFO, "dialback key asked about", &l);
+}
+
 static s2s_level level_of(const s2s__stream *s)
 {
     if (s->established)
         return S2S_LOG_INFO;
-    if (!s->remote || (s->judged && !s->verdict.trusted))
+    if (!s->remote || (s->judged && !s->verdict.trusted && !s->verdict.dialback))
         return S2S_LOG_DEBUG;
     return s->role == S2S_INITIATOR && !goes_on(s) ? S2S_LOG_WARN : S2S_LOG_INFO;
 }

@@ -71,6 +71,54 @@ void s2s__stream_free(s2s__stream *s)
     s2s__federation_check_stopped(f);
 }
 
+/* -- connecting ----------------------------------------------------------------------------------------- */
+
+/* For SNI and DNS; an IP literal as it is. NULL: there is no such form. */
+static const char *wire_name(const s2s__stream *s, char out[S2S_ASCII_DOMAIN_MAX + 1])
+{
+    s2s_str remote = s2s_str_of(s->remote);
+    if (s2s_domain_is_ip(remote))
+        return s->remote;
+    return s2s_domain_to_ascii(remote, out) == S2S_OK ? out : NULL;
+}
+
+s2s_err s2s__stream_dial(s2s__stream *s, s2s_time by, s2s__dialed_cb done)
+{
+    s2s_federation *f = s->f;
+    char ascii[S2S_ASCII_DOMAIN_MAX + 1];
+    s2s_remote_rule rule;
+    s2s__federation_rule(f, s2s_str_of(s->local), s2s_str_of(s->remote), &rule);
+    const s2s__route *route = s2s__routes_find(&f->setup->routes, s2s_str_of(s->remote));
+    s2s__dial_options options = {.env = f->env,
+                                 .loop = f->loop,
+                                 .resolver = f->resolver,
+                                 .domain = wire_name(s, ascii),
+                                 .dane = rule.dane,
+                                 .fixed = route ? (const struct sockaddr *)&route->address : NULL,
+                                 .fixed_direct = route && route->tls == S2S_TLS_DIRECT,
+                                 .by = by};
+    if (!options.domain && !options.fixed)
+        return S2S_E_SYNTAX;
+    return s2s__dial_start(&options, done, s, &s->dial);
+}
+
+s2s_err s2s__stream_dialed(s2s__stream *s, uv_tcp_t *tcp, s2s_session_options *options)
+{
+    char ascii[S2S_ASCII_DOMAIN_MAX + 1];
+    const s2s__target *target = s2s__dial_target(s->dial);
+    s->tls_start = target->srv.direct ? S2S_TLS_DIRECT : S2S_TLS_STARTTLS;
+    s->target = s2s__target_copy(s->f->env, target);
+    if (!s->target) {
+        s2s__tcp_close(s->f->env, tcp);
+        return S2S_E_NOMEM;
+    }
+    options->local = s2s_str_of(s->local);
+    options->remote = s2s_str_of(s->remote);
+    options->direct_tls = target->srv.direct;
+    options->secret = s2s__federation_secret(s->f);
+    return s2s__stream_connect(s, tcp, options, s2s_domain_is_ip(options->remote) ? NULL : wire_name(s, ascii));
+}
+
 /* -- the certificate ----------------------------------------------------------------------------------- */
 
 void s2s__stream_answer(s2s__stream *s, const s2s_verdict *verdict)
@@ -84,7 +132,13 @@ void s2s__stream_answer(s2s__stream *s, const s2s_verdict *verdict)
     s->verdict = *verdict;
     s2s__recheck_note(s);
     s2s__report_verdict(s);
-    s2s__connection_verdict(s->connection, &s->verdict);
+    s2s_verdict told = *verdict;
+    if (told.trusted) { /* then the rule alone says whether dialback may be spoken, too */
+        s2s_remote_rule rule;
+        s2s__federation_rule(s->f, s2s_str_of(s->local), s2s_str_of(s->remote), &rule);
+        told.dialback = rule.dialback;
+    }
+    s2s__connection_verdict(s->connection, &told);
 }
 
 /* What the DNS said about the server that we are connected to (RFC 7673). */
@@ -100,41 +154,44 @@ static void add_dns_evidence(const s2s__stream *s, s2s_peer *peer, char host[S2S
     peer->tlsa_len = target->tlsa_len;
 }
 
-/* One more certificate than allowed is passed on, so that it sees that there are too many. */
-void s2s__stream_judge(s2s__stream *s)
+/* One more certificate than allowed is passed on, so that the policy sees that there are too many. */
+s2s_err s2s__stream_ask_policy(s2s__stream *s, s2s_str local, s2s_str remote, s2s_ticket ticket, s2s_verdict *out)
 {
     s2s_federation *f = s->f;
-    s2s_verdict verdict;
     char host[S2S_DOMAIN_MAX + 1];
     size_t room = (size_t)f->env->limits.chain_certificates + 1;
     s2s_bytes *chain = s2s__alloc(f->env, room * sizeof *chain);
-    s2s_verdict_init(&verdict);
+    s2s_verdict_init(out);
     if (!chain) {
-        (void)snprintf(verdict.reason, sizeof verdict.reason, "out of memory");
-        s2s__stream_answer(s, &verdict);
-        return;
+        (void)snprintf(out->reason, sizeof out->reason, "out of memory");
+        return S2S_E_NOMEM;
     }
     size_t count = s2s__pump_peer_chain(s2s__connection_pump(s->connection), chain, room);
     s2s_peer peer = {.size = sizeof peer,
                      .role = s->role == S2S_INITIATOR ? S2S_ACCEPTOR : S2S_INITIATOR,
-                     .local = s2s_str_of(s->local),
-                     .remote = s2s_str_of(s->remote),
+                     .local = local,
+                     .remote = remote,
                      .chain = chain,
                      .chain_len = count < room ? count : room,
                      .wall = (int64_t)time(NULL),
                      .staple = s2s__pump_staple(s2s__connection_pump(s->connection))};
-    add_dns_evidence(s, &peer, host);
-    s->ticket = ++f->next_ticket;
-    s2s_err err = f->policy.ops->judge(f->policy.self, &peer, s->ticket, &verdict);
+    if (s2s_str_eq(remote, s2s_str_of(s->remote))) /* it is about that domain alone */
+        add_dns_evidence(s, &peer, host);
+    s2s_err err = f->policy.ops->judge(f->policy.self, &peer, ticket, out);
     s2s__free(f->env, chain);
-    if (err == S2S_E_PENDING)
-        return;
-    if (err != S2S_OK) { /* fail closed, whatever it wrote */
-        s2s_verdict_init(&verdict);
-        (void)snprintf(verdict.reason, sizeof verdict.reason, "the certificate could not be judged: %s",
-                       s2s_strerror(err));
-    }
-    s2s__stream_answer(s, &verdict);
+    if (err == S2S_OK || err == S2S_E_PENDING)
+        return err;
+    s2s_verdict_init(out); /* fail closed, whatever it wrote */
+    (void)snprintf(out->reason, sizeof out->reason, "the certificate could not be judged: %s", s2s_strerror(err));
+    return err;
+}
+
+void s2s__stream_judge(s2s__stream *s)
+{
+    s2s_verdict verdict;
+    s->ticket = ++s->f->next_ticket;
+    if (s2s__stream_ask_policy(s, s2s_str_of(s->local), s2s_str_of(s->remote), s->ticket, &verdict) != S2S_E_PENDING)
+        s2s__stream_answer(s, &verdict);
 }
 
 /* -- the connection's events --------------------------------------------------------------------------- */
@@ -160,25 +217,36 @@ static void on_verify(void *owner, s2s_str local, s2s_str remote)
     s2s__stream_judge(owner);
 }
 
+bool s2s__stream_delivers(const s2s__stream *s)
+{
+    return s->established && (s->role == S2S_ACCEPTOR || s2s__connection_is_bidi(s->connection));
+}
+
 static void on_established(void *owner, s2s_str local, s2s_str remote)
 {
     s2s__stream *s = owner;
     s2s_stream_info info;
+    if (!s2s__stream_name(s, local, remote)) { /* dialback may prove another pair than the header's */
+        s2s__connection_close(s->connection, S2S_COND_RESOURCE_CONSTRAINT, NULL);
+        return;
+    }
     s->established = true;
     s2s__report_established(s);
     if (s->f->ops->stream) {
         s2s__stream_info(s, &info);
         s->f->ops->stream(s->f->user, &info, NULL);
     }
+    if (s->f->paused && s2s__stream_delivers(s))
+        s2s__connection_pause(s->connection, true);
     if (s->role == S2S_INITIATOR) {
         s2s__dial_cancel(s->dial);
         s->dial = NULL;
         s2s__link_established(s->link);
         return;
     }
-    if (s->f->paused)
-        s2s__connection_pause(s->connection, true);
-    s2s__link_forgive(s->f, local, remote);
+    s2s__link_forgive(s->f, s2s_str_of(s->local), s2s_str_of(s->remote));
+    if (s2s__connection_is_bidi(s->connection) && !s->f->stopping)
+        s2s__link_adopt(s);
 }
 
 static void on_stanza(void *owner, const s2s_stanza *stanza)
@@ -191,6 +259,19 @@ static void on_stanza(void *owner, const s2s_stanza *stanza)
 static void on_rejected(void *owner, const s2s_stanza *stanza, s2s_stanza_error error)
 {
     s2s__accepting_rejected(owner, stanza, error);
+}
+
+static void on_dialback(void *owner, const s2s_event *e)
+{
+    s2s__stream *s = owner;
+    if (e->type == S2S_EV_PAIR)
+        s2s__link_forgive(s->f, e->local, e->remote);
+    else if (e->type == S2S_EV_DIALBACK_RESULT)
+        s2s__claim_take(s, e->local, e->remote, e->key);
+    else if (e->type == S2S_EV_DIALBACK_VERIFY)
+        s2s__claim_verify(s, e);
+    else if (e->type == S2S_EV_DIALBACK_ANSWER)
+        s2s__claim_call_answered(s, e->outcome, e->error);
 }
 
 static void on_progress(void *owner)
@@ -215,11 +296,13 @@ static void bounce_text(const s2s__stream *s, const s2s_close *close, char out[S
 {
     const s2s_verdict *v = &s->verdict;
     const char *what = "no connection to the remote server could be made", *why = NULL;
-    if (s->judged && !v->trusted) {
+    if (s->judged && !v->trusted && !v->dialback) {
         what = "the remote server's certificate was refused";
         why = v->chain != S2S_CHAIN_VALID             ? s2s_chain_status_word(v->chain)
               : v->identity != S2S_IDENTITY_MATCH ? "for another domain"
                                                   : "purpose";
+    } else if (close->dialback_invalid) {
+        what = "the remote server could not verify us";
     } else if (close->sasl_refused || refused_in_tls(s)) {
         what = "the remote server refused our certificate";
     } else if (close->origin == S2S_ORIGIN_PEER && close->cond != S2S_COND_NONE) {
@@ -243,15 +326,21 @@ static void note_failure(s2s__stream *s, const s2s_close *close)
 static void on_closed(void *owner, const s2s_close *close)
 {
     s2s__stream *s = owner;
+    s->ticket = 0;
+    s2s__claims_drop(s);
+    if (s->is_call) {
+        s2s__claim_call_closed(s, close);
+        return;
+    }
     if (s->dial)
         note_failure(s, close);
     s2s__report_closed(s, close);
-    s->ticket = 0;
     if (!s->link)
         return;
     char text[S2S_TEXT_MAX];
     bounce_text(s, close, text);
-    s2s__link_closed(s->link, s, S2S_SE_REMOTE_SERVER_TIMEOUT, text);
+    s2s__link_closed(s->link, s, /* DB-10 */
+                     close->dialback_invalid ? S2S_SE_INTERNAL_SERVER_ERROR : S2S_SE_REMOTE_SERVER_TIMEOUT, text);
 }
 
 static void on_gone(void *owner)
@@ -264,7 +353,7 @@ s2s_err s2s__stream_connect(s2s__stream *s, uv_tcp_t *tcp, const s2s_session_opt
 {
     static const s2s__connection_ops OPS = {on_open,        on_identity, on_verify,
                                             on_established, on_stanza,   on_rejected,
-                                            on_progress,    on_closed,   on_gone};
+                                            on_dialback,    on_progress, on_closed,  on_gone};
     return s2s__connection_new(&s->f->io, tcp, options, sni, &OPS, s, &s->connection);
 }
 
@@ -287,7 +376,8 @@ void s2s__stream_info(const s2s__stream *s, s2s_stream_info *out)
         .tls_start = s->tls_start,
         .tls_version = pump ? s2s__pump_version(pump) : "",
         .cipher = pump ? s2s__pump_cipher(pump) : "",
-        .mechanism = s->established ? "external" : "none",
+        .mechanism = s->established ? s2s__connection_mechanism(s->connection) : "none",
+        .bidi = s->established && s2s__connection_is_bidi(s->connection),
         .verdict = s->judged ? &s->verdict : NULL,
         .since = s->since,
         .stanzas_in = s->stanzas_in,

@@ -339,6 +339,10 @@ static void take_event(s2s__connection *c, const s2s_event *e)
     case S2S_EV_ESTABLISHED: c->ops->established(c->owner, e->local, e->remote); return;
     case S2S_EV_STANZA: c->ops->stanza(c->owner, e->stanza); return;
     case S2S_EV_REJECTED: c->ops->rejected(c->owner, e->stanza, e->error); return;
+    case S2S_EV_PAIR:
+    case S2S_EV_DIALBACK_RESULT:
+    case S2S_EV_DIALBACK_VERIFY:
+    case S2S_EV_DIALBACK_ANSWER: c->ops->dialback(c->owner, e); return;
     case S2S_EV_CLOSED: session_closed(c, e); return;
     }
 }
@@ -563,6 +567,20 @@ void s2s__connection_verdict(s2s__connection *c, const s2s_verdict *verdict)
     drive(c);
 }
 
+void s2s__connection_dialback(s2s__connection *c, s2s_str local, s2s_str remote, s2s_dialback_outcome outcome,
+                              s2s_stanza_error error)
+{
+    (void)s2s_session_dialback(c->session, now(c), local, remote, outcome, error);
+    drive(c);
+}
+
+void s2s__connection_verified(s2s__connection *c, const s2s_event *asked, s2s_dialback_outcome outcome,
+                              s2s_stanza_error error)
+{
+    (void)s2s_session_dialback_verified(c->session, now(c), asked->local, asked->remote, asked->id, outcome, error);
+    drive(c);
+}
+
 s2s_err s2s__connection_send(s2s__connection *c, const s2s_stanza *stanza)
 {
     if (c->over)
@@ -614,6 +632,21 @@ bool s2s__connection_is_open(const s2s__connection *c)
 const char *s2s__connection_state(const s2s__connection *c)
 {
     return s2s_session_state(c->session);
+}
+
+s2s_str s2s__connection_stream_id(const s2s__connection *c)
+{
+    return s2s_session_stream_id(c->session);
+}
+
+const char *s2s__connection_mechanism(const s2s__connection *c)
+{
+    return s2s_session_mechanism(c->session);
+}
+
+bool s2s__connection_is_bidi(const s2s__connection *c)
+{
+    return s2s_session_is_bidi(c->session);
 }
 
 const char *s2s__connection_address(const s2s__connection *c)

@@ -40,6 +40,8 @@ typedef struct s2s__connection_ops {
     void (*established)(void *owner, s2s_str local, s2s_str remote);
     void (*stanza)(void *owner, const s2s_stanza *stanza);
     void (*rejected)(void *owner, const s2s_stanza *stanza, s2s_stanza_error error);
+    /* S2S_EV_PAIR and S2S_EV_DIALBACK_*: answer with s2s__connection_dialback or _verified. */
+    void (*dialback)(void *owner, const s2s_event *event);
     /* Bytes went out. */
     void (*progress)(void *owner);
     /* The stream is over; only `gone` follows. */
@@ -57,6 +59,11 @@ s2s_err s2s__connection_new(s2s__io *io, uv_tcp_t *tcp, const s2s_session_option
 void s2s__connection_accept(s2s__connection *c);
 void s2s__connection_refuse(s2s__connection *c, s2s_cond cond, const char *text);
 void s2s__connection_verdict(s2s__connection *c, const s2s_verdict *verdict);
+void s2s__connection_dialback(s2s__connection *c, s2s_str local, s2s_str remote, s2s_dialback_outcome outcome,
+                              s2s_stanza_error error);
+/* Answers the S2S_EV_DIALBACK_VERIFY at hand. */
+void s2s__connection_verified(s2s__connection *c, const s2s_event *asked, s2s_dialback_outcome outcome,
+                              s2s_stanza_error error);
 /* S2S_E_STATE: not established. S2S_E_LIMIT: no room now; _progress will come. */
 s2s_err s2s__connection_send(s2s__connection *c, const s2s_stanza *stanza);
 /* The close handshake; `cond` S2S_COND_NONE for a plain close. */
@@ -67,6 +74,10 @@ void s2s__connection_pause(s2s__connection *c, bool pause);
 size_t s2s__connection_pending(const s2s__connection *c); /* bytes not yet taken by the kernel */
 bool s2s__connection_is_open(const s2s__connection *c);
 const char *s2s__connection_state(const s2s__connection *c);
+/* Valid until the next call; see s2s_session_stream_id(). */
+s2s_str s2s__connection_stream_id(const s2s__connection *c);
+const char *s2s__connection_mechanism(const s2s__connection *c);
+bool s2s__connection_is_bidi(const s2s__connection *c);
 const char *s2s__connection_address(const s2s__connection *c);
 /* NULL before TLS. */
 const s2s__pump *s2s__connection_pump(const s2s__connection *c);

@@ -26,6 +26,10 @@ typedef struct play {
     s2s_session *s;
     s2s_session_options options;
     char local[S2S_DOMAIN_MAX], remote[S2S_DOMAIN_MAX];
+    char verify_id[64], verify_key[S2S_DIALBACK_KEY_LEN + 1];
+    s2s_dialback_secret secret; /* of "correct-horse" */
+    bool may_dialback;          /* what verdicts say */
+    bool bidi;
     s2s_time now;
     text out, events;  /* not yet compared; events end in '\n' */
     bool any_output;
@@ -66,9 +70,19 @@ static void add_stanza(play *p, const s2s_stanza *st)
     free(buf);
 }
 
+static const char *outcome_word(const s2s_event *e)
+{
+    switch (e->outcome) {
+    case S2S_DIALBACK_VALID: return "valid";
+    case S2S_DIALBACK_INVALID: return "invalid";
+    case S2S_DIALBACK_ERROR: return s2s_stanza_error_name(e->error);
+    }
+    return "";
+}
+
 static void add_event(play *p, const s2s_event *e)
 {
-    char line[2 * S2S_DOMAIN_MAX + S2S_TEXT_MAX];
+    char line[3 * S2S_DOMAIN_MAX + S2S_TEXT_MAX];
     line[0] = '\0';
     switch (e->type) {
     case S2S_EV_NONE: return;
@@ -78,7 +92,23 @@ static void add_event(play *p, const s2s_event *e)
     case S2S_EV_START_TLS: (void)snprintf(line, sizeof line, "start-tls"); break;
     case S2S_EV_VERIFY: (void)snprintf(line, sizeof line, "verify %.*s", S2S_FMT(e->remote)); break;
     case S2S_EV_ESTABLISHED:
-        (void)snprintf(line, sizeof line, "established %.*s %.*s", S2S_FMT(e->local), S2S_FMT(e->remote));
+        (void)snprintf(line, sizeof line, "established %.*s %.*s%s%s", S2S_FMT(e->local), S2S_FMT(e->remote),
+                       strcmp(s2s_session_mechanism(p->s), "dialback") == 0 ? " dialback" : "",
+                       s2s_session_is_bidi(p->s) ? " bidi" : "");
+        break;
+    case S2S_EV_PAIR:
+        (void)snprintf(line, sizeof line, "pair %.*s %.*s", S2S_FMT(e->local), S2S_FMT(e->remote));
+        break;
+    case S2S_EV_DIALBACK_RESULT:
+        (void)snprintf(line, sizeof line, "dialback-result %.*s %.*s %.*s", S2S_FMT(e->local), S2S_FMT(e->remote),
+                       S2S_FMT(e->key));
+        break;
+    case S2S_EV_DIALBACK_VERIFY:
+        (void)snprintf(line, sizeof line, "dialback-verify %.*s %.*s %.*s %.*s", S2S_FMT(e->local),
+                       S2S_FMT(e->remote), S2S_FMT(e->id), S2S_FMT(e->key));
+        break;
+    case S2S_EV_DIALBACK_ANSWER:
+        (void)snprintf(line, sizeof line, "dialback-answer %s", outcome_word(e));
         break;
     case S2S_EV_STANZA:
         add_str(&p->events, "stanza ");
@@ -219,6 +249,12 @@ static bool start(play *p)
 {
     p->options.local = p->local[0] ? s2s_str_of(p->local) : S2S_STR_ABSENT;
     p->options.remote = p->remote[0] ? s2s_str_of(p->remote) : S2S_STR_ABSENT;
+    p->options.secret = p->may_dialback ? &p->secret : NULL;
+    p->options.bidi = p->bidi;
+    if (p->verify_id[0]) {
+        p->options.verify_id = s2s_str_of(p->verify_id);
+        p->options.verify_key = s2s_str_of(p->verify_key);
+    }
     if (s2s_session_new(&p->env.env, &p->options, p->now, &p->s) != S2S_OK) {
         p->broken = true;
         return complain(p, "no session", "", "");
@@ -239,6 +275,22 @@ static void set_limit(play *p, const char *arg)
         abort();
 }
 
+static void allow_dialback(play *p)
+{
+    static const char SECRET[] = "correct-horse";
+    if (s2s_dialback_secret_make(&p->env.env, (s2s_bytes){(const uint8_t *)SECRET, sizeof SECRET - 1}, &p->secret) !=
+        S2S_OK)
+        abort();
+    p->may_dialback = true;
+}
+
+static void set_question(play *p, const char *arg)
+{
+    size_t n = strcspn(arg, " ");
+    (void)snprintf(p->verify_id, sizeof p->verify_id, "%.*s", (int)n, arg);
+    (void)snprintf(p->verify_key, sizeof p->verify_key, "%s", arg + n + (arg[n] == ' '));
+}
+
 static bool set_up(play *p, const char *word, const char *arg)
 {
     if (strcmp(word, "acceptor") == 0)
@@ -253,6 +305,12 @@ static bool set_up(play *p, const char *word, const char *arg)
         set_limit(p, arg);
     else if (strcmp(word, "direct-tls") == 0)
         p->options.direct_tls = true;
+    else if (strcmp(word, "bidi") == 0)
+        p->bidi = true;
+    else if (strcmp(word, "dialback-allowed") == 0)
+        allow_dialback(p);
+    else if (strcmp(word, "verify") == 0)
+        set_question(p, arg);
     else if (strcmp(word, "start") == 0)
         return start(p);
     else if (strcmp(word, "any-output") == 0)
@@ -265,14 +323,40 @@ static bool set_up(play *p, const char *word, const char *arg)
 static void send_message(play *p, const char *arg)
 {
     s2s_stanza st = {.kind = S2S_MESSAGE,
-                     .from = S2S_STR("u@a.example"),
-                     .to = S2S_STR("v@b.example"),
+                     .from = p->options.role == S2S_INITIATOR ? S2S_STR("u@a.example") : S2S_STR("v@b.example"),
+                     .to = p->options.role == S2S_INITIATOR ? S2S_STR("v@b.example") : S2S_STR("u@a.example"),
                      .inner = s2s_str_of(arg)};
     s2s_err err = s2s_session_send(p->s, &st);
     if (err != S2S_OK) {
         add_str(&p->events, s2s_strerror(err));
         add_str(&p->events, "\n");
     }
+}
+
+static s2s_stanza_error error_named(s2s_str name)
+{
+    for (s2s_stanza_error e = S2S_SE_BAD_REQUEST; e <= S2S_SE_UNDEFINED_CONDITION; e++) {
+        if (s2s_str_eq(name, s2s_str_of(s2s_stanza_error_name(e))))
+            return e;
+    }
+    return S2S_SE_UNDEFINED_CONDITION;
+}
+
+/* "LOCAL REMOTE [ID] OUTCOME": the caller's word on dialback. */
+static s2s_err answer_dialback(play *p, const char *arg, bool question)
+{
+    s2s_str word[4] = {{"", 0}, {"", 0}, {"", 0}, {"", 0}};
+    for (size_t i = 0; i < 4 && *arg; i++) {
+        word[i] = (s2s_str){arg, strcspn(arg, " ")};
+        arg += word[i].len + (arg[word[i].len] == ' ');
+    }
+    s2s_str said = question ? word[3] : word[2];
+    s2s_dialback_outcome outcome = s2s_str_eq(said, S2S_STR("valid"))     ? S2S_DIALBACK_VALID
+                                   : s2s_str_eq(said, S2S_STR("invalid")) ? S2S_DIALBACK_INVALID
+                                                                          : S2S_DIALBACK_ERROR;
+    s2s_stanza_error error = error_named(said);
+    return question ? s2s_session_dialback_verified(p->s, p->now, word[0], word[1], word[2], outcome, error)
+                    : s2s_session_dialback(p->s, p->now, word[0], word[1], outcome, error);
 }
 
 static bool act(play *p, const char *word, const char *arg)
@@ -290,8 +374,11 @@ static bool act(play *p, const char *word, const char *arg)
         err = s2s_session_tls_up(p->s, p->now);
     } else if (strcmp(word, "trusted") == 0 || strcmp(word, "distrusted") == 0) {
         v.trusted = word[0] == 't';
+        v.dialback = p->may_dialback;
         (void)snprintf(v.tell, sizeof v.tell, "%s", arg);
         err = s2s_session_verdict(p->s, p->now, &v);
+    } else if (strcmp(word, "dialback") == 0 || strcmp(word, "verified") == 0) {
+        err = answer_dialback(p, arg, word[0] == 'v');
     } else if (strcmp(word, "message") == 0) {
         send_message(p, arg);
     } else if (strcmp(word, "close") == 0) {

@@ -161,7 +161,8 @@ S2S_API const char *s2s_stanza_error_type(s2s_stanza_error error);
 typedef struct s2s_close {
     s2s_origin origin;
     s2s_cond cond;
-    bool sasl_refused;            /* the peer answered SASL EXTERNAL with <failure/> */
+    bool sasl_refused;            /* the peer answered SASL EXTERNAL with <failure/>, or did not offer it */
+    bool dialback_invalid;        /* the peer says that our key is invalid (XEP-0220) */
     char text[S2S_TEXT_MAX];      /* one sentence; never a stanza's content */
 } s2s_close;
 

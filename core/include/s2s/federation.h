@@ -35,7 +35,8 @@ typedef struct s2s_stream_info {
     s2s_tls_start tls_start; /* from "connected" on */
     const char *tls_version; /* "TLS1.3"; "" before TLS */
     const char *cipher;
-    const char *mechanism;   /* "external" or "none" */
+    const char *mechanism;   /* what proved the pair: "external", "dialback" (DNS, or the certificate: see `verdict`), "none" */
+    bool bidi;               /* stanzas go both ways on this stream (XEP-0288) */
     const s2s_verdict *verdict; /* NULL before the peer was judged */
     s2s_time since;          /* when it was opened, uv_now() */
     uint64_t stanzas_in, stanzas_out;
@@ -71,6 +72,10 @@ typedef struct s2s_federation_options {
     size_t dns_servers_len;
     const char *const *dns_anchors; /* files with DS or DNSKEY records */
     size_t dns_anchors_len;
+    /* Server Dialback, where the policy allows it: what keys are made of, shared by the nodes of one domain. Copied as a hash.
+     * Absent: made at random, good for one process. */
+    s2s_bytes dialback_secret;
+    bool bidi; /* offer and ask for one connection for both directions (XEP-0288) */
 } s2s_federation_options;
 
 S2S_API void s2s_federation_options_init(s2s_federation_options *options);

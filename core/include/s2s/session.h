@@ -5,11 +5,13 @@
  * sends what s2s_session_output() lends, and calls s2s_session_tick() at the deadline. Nothing calls back;
  * nothing is read from the system. One session belongs to one thread at a time.
  *
- * RFC 6120 sections 4 to 6; XEP-0178. The path: header, STARTTLS, header, SASL EXTERNAL, header, established.
+ * RFC 6120 sections 4 to 6; XEP-0178, XEP-0220, XEP-0288. The path: header, STARTTLS, header, then SASL EXTERNAL and a header,
+ * or Server Dialback where the policy allows it, established.
  */
 #ifndef S2S_SESSION_H
 #define S2S_SESSION_H
 
+#include "s2s/dialback.h"
 #include "s2s/env.h"
 #include "s2s/policy.h"
 #include "s2s/stanza.h"
@@ -28,6 +30,12 @@ typedef struct s2s_session_options {
     /* When negotiation must be over, on the clock of `now`; S2S_NEVER leaves it to limits.negotiation_ms. */
     s2s_time negotiate_by;
     bool direct_tls; /* TLS comes first, without STARTTLS (XEP-0368): S2S_EV_START_TLS is the first event */
+    /* Makes the keys of Server Dialback (XEP-0220); outlives the session. NULL: dialback is not used, whatever verdicts say. */
+    const s2s_dialback_secret *secret;
+    bool bidi; /* stanzas in both directions, if the peer wants it too (XEP-0288) */
+    /* Initiator, both or none, copied: the stream only asks the authoritative server `remote` whether this key of a stream
+     * with this id is its own; S2S_EV_DIALBACK_ANSWER, and then it closes. */
+    s2s_str verify_id, verify_key;
 } s2s_session_options;
 
 S2S_API void s2s_session_options_init(s2s_session_options *options, s2s_role role);
@@ -39,15 +47,28 @@ typedef enum s2s_event_type {
     S2S_EV_VERIFY,      /* judge the peer's certificate for `remote`; answer with s2s_session_verdict */
     S2S_EV_ESTABLISHED, /* authenticated; the pair (local, remote) is authorised */
     S2S_EV_STANZA,      /* `stanza`: from an authorised pair. Acceptor only (without bidi) */
-    S2S_EV_REJECTED,    /* `stanza` was refused with `error`, the stream lives: answer it if it may be bounced */
+    S2S_EV_REJECTED,    /* `stanza` was refused with `error`, the stream lives: answer it if it may be bounced.
+                         * not-allowed: its `to` is at a domain that this stream was not authorised for; if you do not
+                         * serve that domain, close the stream with host-unknown (RFC 6120 section 8.1.1.2) */
+    S2S_EV_PAIR,        /* one more pair (local, remote) is authorised */
+    S2S_EV_DIALBACK_RESULT, /* the peer says that it is `remote`, towards `local`, with `key`: answer with
+                             * s2s_session_dialback, now or later */
+    S2S_EV_DIALBACK_VERIFY, /* `remote` asks whether `local` made `key` for its stream `id`: answer with
+                             * s2s_session_dialback_verified before the next call */
+    S2S_EV_DIALBACK_ANSWER, /* options.verify_key: `outcome`, with `error` */
     S2S_EV_CLOSED,      /* the last event: see `close` */
 } s2s_event_type;
 
+/* What dialback comes to. */
+typedef enum s2s_dialback_outcome { S2S_DIALBACK_VALID, S2S_DIALBACK_INVALID, S2S_DIALBACK_ERROR } s2s_dialback_outcome;
+
 typedef struct s2s_event {
     s2s_event_type type;
-    s2s_str local, remote;     /* OPEN, VERIFY, ESTABLISHED: normal form; may be absent in OPEN */
+    s2s_str local, remote;     /* OPEN, VERIFY, ESTABLISHED, PAIR, DIALBACK_*: normal form; may be absent in OPEN */
     const s2s_stanza *stanza;  /* STANZA, REJECTED */
-    s2s_stanza_error error;    /* REJECTED */
+    s2s_stanza_error error;    /* REJECTED, DIALBACK_ANSWER */
+    s2s_str id, key;           /* DIALBACK_VERIFY; DIALBACK_RESULT: key alone. Not trusted, not for logs */
+    s2s_dialback_outcome outcome; /* DIALBACK_ANSWER */
     const s2s_close *close;    /* CLOSED */
     bool graceful;             /* CLOSED: both sides closed in XML: end TLS and TCP politely; else cut */
 } s2s_event;
@@ -85,10 +106,19 @@ S2S_API s2s_err s2s_session_refuse(s2s_session *s, s2s_time now, s2s_cond cond, 
 /* Answers S2S_EV_START_TLS: the handshake succeeded. (If it failed: s2s_session_lost.) */
 S2S_API s2s_err s2s_session_tls_up(s2s_session *s, s2s_time now);
 
-/* Answers S2S_EV_VERIFY, now or later. Fails closed: without this nothing is authorised. */
+/* Answers S2S_EV_VERIFY, now or later. Fails closed: without this nothing is authorised. `verdict->dialback` says whether
+ * Server Dialback may be used: instead of a certificate that is not trusted, or when the peer does not do EXTERNAL. */
 S2S_API s2s_err s2s_session_verdict(s2s_session *s, s2s_time now, const s2s_verdict *verdict);
 
-/* Queues a stanza on an established initiator's stream. The caller has checked that `from` belongs to `local`
+/* Answers S2S_EV_DIALBACK_RESULT for its pair: valid authorises it, `error` says why it cannot be decided. S2S_E_NOTFOUND if
+ * nothing was asked, S2S_E_STATE if the stream has gone on or ended meanwhile. */
+S2S_API s2s_err s2s_session_dialback(s2s_session *s, s2s_time now, s2s_str local, s2s_str remote,
+                                     s2s_dialback_outcome outcome, s2s_stanza_error error);
+/* Answers S2S_EV_DIALBACK_VERIFY with what it lent. */
+S2S_API s2s_err s2s_session_dialback_verified(s2s_session *s, s2s_time now, s2s_str local, s2s_str remote, s2s_str id,
+                                              s2s_dialback_outcome outcome, s2s_stanza_error error);
+
+/* Queues a stanza on an established initiator's stream, or an acceptor's with bidi. The caller has checked that `from` belongs to `local`
  * and `to` to `remote`. S2S_OK, S2S_E_STATE (not established), S2S_E_NOMEM. */
 S2S_API s2s_err s2s_session_send(s2s_session *s, const s2s_stanza *stanza);
 
@@ -102,6 +132,10 @@ S2S_API void s2s_session_lost(s2s_session *s, s2s_time now, const char *text);
 
 /* True once S2S_EV_ESTABLISHED was made and no close has begun. */
 S2S_API bool s2s_session_is_open(const s2s_session *s);
+/* How the first pair was proven: "external", "dialback" or "none"; static. */
+S2S_API const char *s2s_session_mechanism(const s2s_session *s);
+/* True if stanzas go both ways (XEP-0288). */
+S2S_API bool s2s_session_is_bidi(const s2s_session *s);
 /* The name of the state, for logs and status; static. */
 S2S_API const char *s2s_session_state(const s2s_session *s);
 /* The stream id in force (RFC 6120 section 4.7.3), absent before the header; valid until the next call. */

@@ -49,6 +49,7 @@ static void expect_header_auth(s2s_session *s, const s2s__header *h)
     s2s__send_header(s);
     if (!s2s__ok(s, s2s__offer(s, FEATURES_AUTH)))
         return;
+    s->proof = PROOF_EXTERNAL;
     s2s__reader_set_limit(s->reader, s->env->limits.stanza_bytes);
     s2s__set_state(s, ESTABLISHED);
     s2s__raise(s, S2S_EV_ESTABLISHED);
@@ -78,6 +79,8 @@ void s2s__acceptor_open(s2s_session *s, const s2s__header *h)
     case EXPECT_AUTH:
     case EXPECT_RESPONSE:
     case EXPECT_SASL_RESULT:
+    case EXPECT_DIALBACK:
+    case EXPECT_VERIFIED:
     case EXPECT_FEATURES_AUTH:
     case ESTABLISHED:
     case CLOSING:
@@ -108,10 +111,10 @@ void s2s__acceptor_tls_up(s2s_session *s)
         s2s__set_state(s, EXPECT_HEADER_TLS);
 }
 
-/* SA-01: EXTERNAL only with an acceptable certificate; there is no other way in. */
+/* SA-01: EXTERNAL only with an acceptable certificate; else dialback, where the policy allows it. */
 void s2s__acceptor_verdict(s2s_session *s, const s2s_verdict *verdict)
 {
-    if (!verdict->trusted) {
+    if (!verdict->trusted && s->dialback == DIALBACK_NEVER) {
         s2s__fail(s, S2S_COND_POLICY_VIOLATION, verdict->tell);
         return;
     }
@@ -130,21 +133,30 @@ static void sasl_failure(s2s_session *s, s2s__sasl condition)
         s2s__set_state(s, EXPECT_AUTH);
 }
 
-/* Not what was expected, before authentication. */
+static bool is_bidi(const s2s__node *n)
+{
+    return s2s__node_is(n, NS_BIDI, "bidi") || s2s__node_is(n, NS_BIDI_FEATURE, "bidi");
+}
+
+/* Not what was expected. Bidi in the wrong place or namespace is known of peers, and harmless. */
 static void refuse_nonza(s2s_session *s, const s2s__node *n)
 {
-    if (s2s__str_is(n->ns, NS_TLS)) { /* TL-04: not offered, or twice */
+    if (is_bidi(n)) {
+        return;
+    } else if (s2s__str_is(n->ns, NS_TLS)) { /* TL-04: not offered, or twice */
         if (s2s__ok(s, s2s__buf_puts(&s->out, "<failure xmlns='" NS_TLS "'/>")))
             s2s_session_close(s, s->now, S2S_COND_NONE, NULL);
-    } else if (s2s__str_is(n->ns, NS_DIALBACK)) {
-        s2s__fail(s, S2S_COND_POLICY_VIOLATION, "dialback is not accepted here: a valid certificate is needed");
     } else {
         s2s__fail(s, S2S_COND_UNSUPPORTED_STANZA_TYPE, "unexpected element");
     }
 }
 
-static void expect_starttls(s2s_session *s, const s2s__node *n)
+static void expect_starttls(s2s_session *s, const s2s__node *n, s2s__tree *t)
 {
+    if (s2s__str_is(n->ns, NS_DIALBACK)) {
+        s2s__dialback_nonza(s, n, t);
+        return;
+    }
     if (s2s__node_is(n, NS_SASL, "auth")) { /* ST-14 */
         sasl_failure(s, SASL_ENCRYPTION_REQUIRED);
         return;
@@ -180,7 +192,13 @@ static void judge_identity(s2s_session *s, s2s_str text)
 
 static void expect_auth(s2s_session *s, const s2s__node *n, s2s__tree *t)
 {
-    if (s2s__node_is(n, NS_SASL, "abort")) {
+    if (s2s__str_is(n->ns, NS_DIALBACK)) {
+        s2s__dialback_nonza(s, n, t);
+    } else if (s2s__node_is(n, NS_BIDI, "bidi") && s->bidi == BIDI_POSSIBLE) {
+        s->bidi = BIDI_ON; /* BD-02; it may hold <limits/> */
+    } else if (s->dialback == DIALBACK_ONLY && s2s__node_is(n, NS_SASL, "auth")) {
+        sasl_failure(s, SASL_NOT_AUTHORIZED); /* it was not offered */
+    } else if (s2s__node_is(n, NS_SASL, "abort")) {
         sasl_failure(s, SASL_ABORTED);
     } else if (!s2s__node_is(n, NS_SASL, "auth")) {
         if (s2s__str_is(n->ns, NS_SASL))
@@ -214,11 +232,16 @@ static void expect_response(s2s_session *s, const s2s__node *n, s2s__tree *t)
 void s2s__acceptor_nonza(s2s_session *s, const s2s__node *n, s2s__tree *t)
 {
     switch (s->state) {
-    case EXPECT_STARTTLS: expect_starttls(s, n); return;
+    case EXPECT_STARTTLS: expect_starttls(s, n, t); return;
     case EXPECT_AUTH: expect_auth(s, n, t); return;
     case EXPECT_RESPONSE: expect_response(s, n, t); return;
     case CLOSING: return; /* ST-19: our stream has ended, nothing can be answered */
     case ESTABLISHED:
+        if (s2s__str_is(n->ns, NS_DIALBACK))
+            s2s__dialback_nonza(s, n, t);
+        else
+            refuse_nonza(s, n);
+        return;
     case EXPECT_HEADER_PLAIN:
     case WAIT_ACCEPT_PLAIN:
     case EXPECT_FEATURES_PLAIN:
@@ -229,6 +252,8 @@ void s2s__acceptor_nonza(s2s_session *s, const s2s__node *n, s2s__tree *t)
     case WAIT_ACCEPT_TLS:
     case EXPECT_FEATURES_TLS:
     case EXPECT_SASL_RESULT:
+    case EXPECT_DIALBACK:
+    case EXPECT_VERIFIED:
     case EXPECT_HEADER_AUTH:
     case EXPECT_FEATURES_AUTH:
     case DRAINING:

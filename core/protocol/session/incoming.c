@@ -35,15 +35,17 @@ static void check_addresses(s2s_session *s, const s2s_stanza *st)
     case PAIR_REMOTE_UNKNOWN:
         s2s__fail(s, S2S_COND_INVALID_FROM, "'from' is not a domain authenticated on this stream"); /* SZ-02 */
         return;
-    case PAIR_LOCAL_UNKNOWN:
-        s2s__fail(s, S2S_COND_HOST_UNKNOWN, "'to' is not the domain this stream was opened to"); /* SZ-03 */
+    case PAIR_LOCAL_UNKNOWN: /* SZ-03: one stray address is no reason to end what works */
+        s2s__raise(s, S2S_EV_REJECTED);
+        s->event.stanza = st;
+        s->event.error = S2S_SE_NOT_ALLOWED;
         return;
     }
 }
 
 void s2s__incoming_stanza(s2s_session *s, const s2s_stanza *st)
 {
-    if (s->role == S2S_INITIATOR) /* ST-20: one way without bidi */
+    if (s->role == S2S_INITIATOR && s->bidi != BIDI_ON) /* ST-20: one way without bidi */
         s2s__fail(s, S2S_COND_NOT_AUTHORIZED, "stanzas do not flow in this direction here");
     else if (s->pairs.proven == 0 || (s->state != ESTABLISHED && s->state != CLOSING))
         s2s__fail(s, S2S_COND_NOT_AUTHORIZED, "not authenticated yet"); /* ST-15 */

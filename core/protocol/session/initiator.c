@@ -45,6 +45,8 @@ void s2s__initiator_open(s2s_session *s, const s2s__header *h)
     case EXPECT_AUTH:
     case EXPECT_RESPONSE:
     case EXPECT_SASL_RESULT:
+    case EXPECT_DIALBACK:
+    case EXPECT_VERIFIED:
     case EXPECT_FEATURES_AUTH:
     case ESTABLISHED:
     case CLOSING:
@@ -102,7 +104,7 @@ void s2s__initiator_tls_up(s2s_session *s)
 
 void s2s__initiator_verdict(s2s_session *s, const s2s_verdict *verdict)
 {
-    if (!verdict->trusted) {
+    if (!verdict->trusted && s->dialback == DIALBACK_NEVER) {
         s2s__fail(s, S2S_COND_POLICY_VIOLATION, verdict->tell); /* header, error, end: the peer's log says why */
         return;
     }
@@ -110,27 +112,51 @@ void s2s__initiator_verdict(s2s_session *s, const s2s_verdict *verdict)
     s2s__set_state(s, EXPECT_HEADER_TLS);
 }
 
+/* BD-02, BD-06: before authentication, and only to a peer whose certificate proved it. */
+static bool ask_for_bidi(s2s_session *s, const s2s__features *offer)
+{
+    if (s->bidi != BIDI_POSSIBLE || s->dialback == DIALBACK_ONLY || !s2s__features_have(offer, S2S__OFFERS_BIDI))
+        return true;
+    s->bidi = BIDI_ON;
+    return s2s__ok(s, s2s__buf_puts(&s->out, "<bidi xmlns='" NS_BIDI "'/>"));
+}
+
 static void expect_features_tls(s2s_session *s, const s2s__node *n, s2s__tree *t)
 {
+    s2s__features offer;
     if (!is_features(n)) {
         unexpected(s);
         return;
     }
-    s2s__features offer;
+    if (s->verify_key) {
+        s2s__dialback_ask(s);
+        return;
+    }
     s2s__features_read(t, n, &offer);
-    if (!s2s__features_have(&offer, S2S__OFFERS_EXTERNAL)) { /* SA-12: EXTERNAL is all that we use */
+    bool external = s2s__features_have(&offer, S2S__OFFERS_EXTERNAL);
+    if (s->dialback != DIALBACK_ONLY && !external)
         s->close.sasl_refused = true;
+    if (!external && s->dialback == DIALBACK_NEVER) { /* SA-12: EXTERNAL is all that we use */
         s2s__fail(s, S2S_COND_UNSUPPORTED_FEATURE,
                   "the peer does not offer SASL EXTERNAL: most likely it does not accept our certificate");
         return;
     }
-    if (s2s__ok(s, s2s__sasl_write_auth(&s->out, s2s__session_local(s))))
+    if (!ask_for_bidi(s, &offer))
+        return;
+    if (!external || s->dialback == DIALBACK_ONLY)
+        s2s__dialback_start(s);
+    else if (s2s__ok(s, s2s__sasl_write_auth(&s->out, s2s__session_local(s))))
         s2s__set_state(s, EXPECT_SASL_RESULT);
 }
 
 static void sasl_failed(s2s_session *s, const s2s__node *n, s2s__tree *t)
 {
     char text[S2S_TEXT_MAX];
+    if (s->dialback == DIALBACK_ALSO) { /* SA-10: on the same stream */
+        s->close.sasl_refused = true;
+        s2s__dialback_start(s);
+        return;
+    }
     s2s__sasl_failure_text(t, n, text);
     s->close_known = true;
     s->close = (s2s_close){.origin = S2S_ORIGIN_PEER, .cond = S2S_COND_NOT_AUTHORIZED, .sasl_refused = true};
@@ -178,11 +204,34 @@ static void expect_features_auth(s2s_session *s, const s2s__node *n)
         s2s__fail(s, S2S_COND_UNSUPPORTED_FEATURE, "a mandatory feature is unknown here");
         return;
     }
+    s->proof = PROOF_EXTERNAL;
+    s2s__initiator_established(s);
+}
+
+void s2s__initiator_established(s2s_session *s)
+{
     if (!s2s__ok(s, s2s__pairs_add(&s->pairs, s->env, s2s__session_local(s), s2s__session_remote(s))))
         return;
     s2s__reader_set_limit(s->reader, s->env->limits.stanza_bytes);
     s2s__set_state(s, ESTABLISHED);
     s2s__raise(s, S2S_EV_ESTABLISHED);
+}
+
+/* An empty <features/> may follow (ST-11), and dialback in either direction. */
+static void when_established(s2s_session *s, const s2s__node *n, s2s__tree *t)
+{
+    if (s2s__str_is(n->ns, NS_DIALBACK))
+        s2s__dialback_nonza(s, n, t);
+    else if (!is_features(n) || n->first)
+        unexpected(s);
+}
+
+static void expect_dialback(s2s_session *s, const s2s__node *n, s2s__tree *t)
+{
+    if (s2s__str_is(n->ns, NS_DIALBACK))
+        s2s__dialback_nonza(s, n, t);
+    else
+        unexpected(s);
 }
 
 void s2s__initiator_nonza(s2s_session *s, const s2s__node *n, s2s__tree *t)
@@ -194,10 +243,9 @@ void s2s__initiator_nonza(s2s_session *s, const s2s__node *n, s2s__tree *t)
     case EXPECT_SASL_RESULT: expect_sasl_result(s, n, t); return;
     case EXPECT_FEATURES_AUTH: expect_features_auth(s, n); return;
     case CLOSING: return; /* ST-19: our stream has ended, nothing can be answered */
-    case ESTABLISHED:
-        if (!is_features(n) || n->first) /* ST-11: an empty one may follow */
-            unexpected(s);
-        return;
+    case EXPECT_DIALBACK:
+    case EXPECT_VERIFIED: expect_dialback(s, n, t); return;
+    case ESTABLISHED: when_established(s, n, t); return;
     case EXPECT_HEADER_PLAIN:
     case WAIT_ACCEPT_PLAIN:
     case EXPECT_STARTTLS:

@@ -23,6 +23,8 @@
     X(EXPECT_AUTH, "auth")                         /* A */                                         \
     X(EXPECT_RESPONSE, "auth-response")            /* A */                                         \
     X(EXPECT_SASL_RESULT, "sasl-result")           /* I */                                         \
+    X(EXPECT_DIALBACK, "dialback-result")          /* I: our db:result is out (XEP-0220) */        \
+    X(EXPECT_VERIFIED, "dialback-answer")          /* I: our db:verify is out */                   \
     X(EXPECT_HEADER_AUTH, "header-auth")           /* B */                                         \
     X(EXPECT_FEATURES_AUTH, "features-auth")       /* I */                                         \
     X(ESTABLISHED, "established")                  /* B */                                         \
@@ -36,6 +38,21 @@ typedef enum s2s__state {
 #undef S2S_X
 } s2s__state;
 
+/* May dialback prove the peer, or us to it? NEVER without a secret. */
+typedef enum s2s__dialback_use {
+    DIALBACK_NEVER,
+    DIALBACK_ALSO, /* the certificate is good; dialback if EXTERNAL is not to be had */
+    DIALBACK_ONLY, /* the certificate is not good */
+} s2s__dialback_use;
+
+typedef enum s2s__bidi {
+    BIDI_NEVER,
+    BIDI_POSSIBLE, /* we would */
+    BIDI_ON,       /* the initiator said so before it authenticated; counts when it has (BD-03) */
+} s2s__bidi;
+
+typedef enum s2s__proof { PROOF_NONE, PROOF_EXTERNAL, PROOF_DIALBACK } s2s__proof;
+
 struct s2s_session {
     const s2s_env *env;
     s2s_role role;
@@ -48,6 +65,12 @@ struct s2s_session {
     char *stream_id;       /* of the header in force */
     bool header_sent;      /* on the stream in force */
     s2s__pairs pairs;
+    s2s__proof proof; /* of the first pair */
+    s2s__dialback_use dialback;
+    s2s__bidi bidi;
+    const s2s_dialback_secret *secret;
+    char *verify_id, *verify_key;       /* the question that this stream is for; NULL: none */
+    char *asked_local, *asked_remote;   /* lent by S2S_EV_DIALBACK_VERIFY */
     uint32_t preauth_bytes, preauth_elements, sasl_failures;
     s2s_event event;       /* waits to be pulled, unless NONE */
     s2s_event parting;     /* S2S_EV_CLOSED that follows when the event above is pulled */
@@ -70,6 +93,9 @@ void s2s__raise(s2s_session *s, s2s_event_type type);
 /* Replaces one of the session's own strings; false (and the session ends) if memory is out. */
 bool s2s__session_keep(s2s_session *s, char **slot, s2s_str value);
 
+/* The first cause stays. The text is `text` and, unless it is NULL, `more`. */
+void s2s__note_close(s2s_session *s, s2s_origin origin, s2s_cond cond, const char *text, const char *more);
+
 /* A stream error of ours: header first if none was sent (ST-16), error, end; then input is ignored until the peer goes. */
 void s2s__fail(s2s_session *s, s2s_cond cond, const char *text);
 /* Ends at once, without a word on the wire. */
@@ -91,11 +117,19 @@ void s2s__initiator_nonza(s2s_session *s, const s2s__node *n, s2s__tree *t);
 void s2s__initiator_tls_up(s2s_session *s);
 void s2s__initiator_verdict(s2s_session *s, const s2s_verdict *verdict);
 
+/* Authenticated: the pair (local, remote) goes out. */
+void s2s__initiator_established(s2s_session *s);
+
 void s2s__acceptor_open(s2s_session *s, const s2s__header *h);
 void s2s__acceptor_nonza(s2s_session *s, const s2s__node *n, s2s__tree *t);
 void s2s__acceptor_accept(s2s_session *s);
 void s2s__acceptor_tls_up(s2s_session *s);
 void s2s__acceptor_verdict(s2s_session *s, const s2s_verdict *verdict);
+
+/* dialback.c: an element in the dialback namespace; our own request; our own question. */
+void s2s__dialback_nonza(s2s_session *s, const s2s__node *n, s2s__tree *t);
+void s2s__dialback_start(s2s_session *s);
+void s2s__dialback_ask(s2s_session *s);
 
 /* incoming.c: a stanza that arrived. */
 void s2s__incoming_stanza(s2s_session *s, const s2s_stanza *stanza);

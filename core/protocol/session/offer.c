@@ -6,7 +6,12 @@
 
 static void offer_behind_tls(s2s_session *s)
 {
-    s2s__buf_puts(&s->out, "<mechanisms xmlns='" NS_SASL "'><mechanism>EXTERNAL</mechanism></mechanisms>");
+    if (s->dialback != DIALBACK_ONLY) /* SA-01 */
+        s2s__buf_puts(&s->out, "<mechanisms xmlns='" NS_SASL "'><mechanism>EXTERNAL</mechanism></mechanisms>");
+    if (s->dialback != DIALBACK_NEVER) /* DB-02 */
+        s2s__buf_puts(&s->out, "<dialback xmlns='" NS_DIALBACK_FEATURE "'><errors/></dialback>");
+    if (s->bidi == BIDI_POSSIBLE) /* BD-01: not before TLS, where it could not be accepted */
+        s2s__buf_puts(&s->out, "<bidi xmlns='" NS_BIDI_FEATURE "'/>");
 }
 
 s2s_err s2s__offer(s2s_session *s, s2s__feature_set set)

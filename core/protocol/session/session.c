@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* session.c: what both roles share: feeding, events, output, deadlines, the close handshake. */
+#include <stdio.h>
 #include <string.h>
 
 #include "protocol/log.h"
@@ -46,13 +47,20 @@ static void note_close(s2s_session *s, s2s_origin origin, s2s_cond cond, s2s_str
     s2s__copy_text(s->close.text, text);
 }
 
+void s2s__note_close(s2s_session *s, s2s_origin origin, s2s_cond cond, const char *text, const char *more)
+{
+    char words[S2S_TEXT_MAX];
+    (void)snprintf(words, sizeof words, "%s%s", text, more ? more : "");
+    note_close(s, origin, cond, s2s_str_of(words));
+}
+
 /* The last event; one that waits is pulled before it. */
 static void finish(s2s_session *s, bool graceful)
 {
     s2s_event e = {.type = S2S_EV_CLOSED, .close = &s->close, .graceful = graceful};
     s2s__set_state(s, CLOSED);
     if (s->event.type == S2S_EV_STANZA || s->event.type == S2S_EV_REJECTED ||
-        s->event.type == S2S_EV_ESTABLISHED)
+        s->event.type == S2S_EV_ESTABLISHED || s->event.type == S2S_EV_DIALBACK_ANSWER)
         s->parting = e;
     else
         s->event = e;
@@ -199,6 +207,15 @@ s2s_err s2s_session_new(const s2s_env *env, const s2s_session_options *options, 
             goto fail;
         s->header_sent = !options->direct_tls;
     }
+    s->secret = options->secret;
+    s->bidi = options->bidi ? BIDI_POSSIBLE : BIDI_NEVER;
+    if (options->verify_key.ptr) {
+        err = S2S_E_NOMEM;
+        s->verify_id = s2s__strdup(env, options->verify_id);
+        s->verify_key = s2s__strdup(env, options->verify_key);
+        if (!s->verify_id || !s->verify_key)
+            goto fail;
+    }
     if (options->direct_tls) { /* DN-05 */
         s2s__set_state(s, WAIT_TLS);
         s2s__raise(s, S2S_EV_START_TLS);
@@ -220,6 +237,10 @@ void s2s_session_free(s2s_session *s)
     s2s__free(s->env, s->local);
     s2s__free(s->env, s->remote);
     s2s__free(s->env, s->stream_id);
+    s2s__free(s->env, s->verify_id);
+    s2s__free(s->env, s->verify_key);
+    s2s__free(s->env, s->asked_local);
+    s2s__free(s->env, s->asked_remote);
     s2s__free(s->env, s);
 }
 
@@ -333,6 +354,8 @@ static bool may_read(const s2s_session *s)
     case EXPECT_AUTH:
     case EXPECT_RESPONSE:
     case EXPECT_SASL_RESULT:
+    case EXPECT_DIALBACK:
+    case EXPECT_VERIFIED:
     case EXPECT_HEADER_AUTH:
     case EXPECT_FEATURES_AUTH:
     case ESTABLISHED:
@@ -430,6 +453,8 @@ s2s_err s2s_session_verdict(s2s_session *s, s2s_time now, const s2s_verdict *ver
     s->now = now;
     if (s->state != WAIT_VERDICT)
         return S2S_E_STATE;
+    if (s->secret && verdict->dialback)
+        s->dialback = verdict->trusted ? DIALBACK_ALSO : DIALBACK_ONLY;
     if (s->role == S2S_INITIATOR)
         s2s__initiator_verdict(s, verdict);
     else
@@ -439,7 +464,7 @@ s2s_err s2s_session_verdict(s2s_session *s, s2s_time now, const s2s_verdict *ver
 
 s2s_err s2s_session_send(s2s_session *s, const s2s_stanza *stanza)
 {
-    if (s->role != S2S_INITIATOR || s->state != ESTABLISHED)
+    if ((s->role != S2S_INITIATOR && s->bidi != BIDI_ON) || s->state != ESTABLISHED)
         return S2S_E_STATE;
     size_t guess = stanza->inner.len + stanza->attrs.len + stanza->from.len + stanza->to.len +
                    stanza->id.len + 256;
@@ -462,6 +487,21 @@ s2s_err s2s_session_send(s2s_session *s, const s2s_stanza *stanza)
 bool s2s_session_is_open(const s2s_session *s)
 {
     return s->state == ESTABLISHED;
+}
+
+const char *s2s_session_mechanism(const s2s_session *s)
+{
+    switch (s->proof) {
+    case PROOF_NONE: return "none";
+    case PROOF_EXTERNAL: return "external";
+    case PROOF_DIALBACK: return "dialback";
+    }
+    return "none";
+}
+
+bool s2s_session_is_bidi(const s2s_session *s)
+{
+    return s->bidi == BIDI_ON && s->proof != PROOF_NONE;
 }
 
 const char *s2s_session_state(const s2s_session *s)

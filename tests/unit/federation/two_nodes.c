@@ -37,6 +37,7 @@ static s2s_err judge(void *self, const s2s_peer *peer, s2s_ticket ticket, s2s_ve
     n->judged_tlsa = peer->tlsa_len;
     (void)snprintf(n->judged_target, sizeof n->judged_target, "%.*s", S2S_FMT(peer->target));
     out->trusted = !n->refuses && n->judged > n->refuses_first;
+    out->dialback = !out->trusted && n->falls_back;
     out->expires = n->expires;
     out->chain = S2S_CHAIN_VALID;
     (void)snprintf(out->reason, sizeof out->reason, "the test says so");
@@ -59,6 +60,7 @@ static void rule(void *self, s2s_str local, s2s_str remote, s2s_remote_rule *out
     (void)local;
     (void)remote;
     out->allow = !((node *)self)->forbids;
+    out->dialback = ((node *)self)->falls_back;
     out->dane = true;
 }
 
@@ -150,9 +152,18 @@ static void begin_node(net *n, node *x, const char *domain)
     o.dns_servers_len = 1;
     o.dns_anchors = anchors;
     o.dns_anchors_len = 1;
+    o.bidi = x->bidi;
+    if (x->secret)
+        o.dialback_secret = (s2s_bytes){(const uint8_t *)x->secret, strlen(x->secret)};
     cr_assert_eq(s2s_federation_new(&o, &x->f, why), S2S_OK, "%s", why);
     net_add_domain(n, x, domain);
     cr_assert_eq(s2s_federation_listen(x->f, "127.0.0.1:0", n->tls, x->address, why), S2S_OK, "%s", why);
+}
+
+void net_begin_node(net *n, node *x, const char *domain)
+{
+    test_env_init(&x->t);
+    begin_node(n, x, domain);
 }
 
 void net_begin(net *n)
@@ -175,7 +186,8 @@ void net_begin_nodes(net *n)
     begin_node(n, &n->a, "a.example");
     begin_node(n, &n->b, "b.example");
     cr_assert_eq(s2s_federation_route(n->a.f, "b.example", n->b.address, n->tls, why), S2S_OK, "%s", why);
-    cr_assert_eq(s2s_federation_route(n->b.f, "a.example", n->a.address, n->tls, why), S2S_OK, "%s", why);
+    if (!n->route_b_elsewhere)
+        cr_assert_eq(s2s_federation_route(n->b.f, "a.example", n->a.address, n->tls, why), S2S_OK, "%s", why);
 }
 
 void net_until(net *n, const size_t *value, size_t want)
@@ -202,6 +214,12 @@ static void end_node(net *n, node *x)
         net_until_true(n, &x->stopped);
     for (size_t i = 0; i < x->count; i++)
         free(x->received[i]);
+}
+
+void net_end_node(net *n, node *x)
+{
+    end_node(n, x);
+    cr_expect_eq(x->t.live, 0u, "%zu blocks of %s are left", x->t.live, x->domain);
 }
 
 void net_end(net *n)

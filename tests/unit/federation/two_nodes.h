@@ -20,6 +20,10 @@ typedef struct node {
     int64_t expires; /* of every certificate that it judges */
     size_t refuses_first; /* so many verdicts, then no more */
     bool forbids;         /* no stream with anybody */
+    bool falls_back;      /* dialback, where the certificate is not trusted */
+    /* its options */
+    bool bidi;
+    const char *secret;   /* of dialback; NULL: random */
     s2s_ticket asked;
     size_t judged;
     s2s_role judged_role;
@@ -49,12 +53,16 @@ typedef struct net {
     dns_server dns;
     dns_signer signer; /* of signed.example, whose key both nodes trust */
     s2s_tls_start tls; /* of listeners and routes: set it before net_begin_nodes */
+    bool route_b_elsewhere; /* b gets no route: the test adds one */
     node a, b; /* a.example and b.example, each with a route to the other */
 } net;
 
 /* Both nodes, ready but not connected. Change their limits with `net.a.t.env.limits` before net_begin_nodes. */
 void net_begin(net *n);
 void net_begin_nodes(net *n);
+/* A third node: another server for `domain`. End it with net_end_node before net_end. */
+void net_begin_node(net *n, node *x, const char *domain);
+void net_end_node(net *n, node *x);
 /* Stops both, waits, and checks that nothing is left. */
 void net_end(net *n);
 
