@@ -226,7 +226,8 @@ static void on_established(void *owner, s2s_str local, s2s_str remote)
 {
     s2s__stream *s = owner;
     s2s_stream_info info;
-    if (!s2s__stream_name(s, local, remote)) { /* dialback may prove another pair than the header's */
+    bool renamed = !s2s_str_eq(local, s2s_str_of(s->local)) || !s2s_str_eq(remote, s2s_str_of(s->remote));
+    if (renamed && !s2s__stream_name(s, local, remote)) { /* dialback may prove another pair than the header's */
         s2s__connection_close(s->connection, S2S_COND_RESOURCE_CONSTRAINT, NULL);
         return;
     }

@@ -72,7 +72,8 @@ static void print_stream(const json_t *stream)
     if (json_is_string(json_object_get(stream, "target")))
         (void)printf(" (%s)", word(stream, "target"));
     (void)printf("\n  %-12s %s, %s, %s\n", "tls", word(stream, "tls"), word(stream, "cipher"), word(stream, "starts"));
-    (void)printf("  %-12s %s\n", "mechanism", word(stream, "mechanism"));
+    (void)printf("  %-12s %s%s\n", "mechanism", word(stream, "mechanism"),
+                 json_is_true(json_object_get(stream, "bidi")) ? ", both directions" : "");
     print_verdict(stream);
     (void)printf("  %-12s in: %lld, out: %lld, queued: %lld\n", "stanzas", number(stream, "stanzas_in"),
                  number(stream, "stanzas_out"), number(stream, "queued"));

@@ -61,6 +61,8 @@ typedef struct config {
     eku_mode mode;
     bool require_eku, any_eku, client_only, dane, dialback, allow;
     eku_ocsp ocsp;
+    char *dialback_secret; /* the trimmed first line of the file; NULL: made at start */
+    bool bidi;
     config_remote *remotes;
     size_t remotes_len;
     config_route *routes;

@@ -143,6 +143,10 @@ static bool build_policy(const config_reading *r, config *c)
     c->dane = number_of(config_node_get(policy, "dane"), true);
     c->dialback = number_of(config_node_get(policy, "dialback"), false);
     c->allow = number_of(config_node_get(policy, "allow"), true);
+    c->bidi = number_of(config_node_get(r->root, "bidi"), false);
+    const config_node *secret = config_node_get(policy, "dialback_secret_file");
+    if (secret && !config_node_is_null(secret) && !copy_text(secret, &c->dialback_secret))
+        return false;
     if (!make_array(list, sizeof *c->remotes, &c->remotes, &c->remotes_len))
         return false;
     config_remote *remote = c->remotes;

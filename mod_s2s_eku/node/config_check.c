@@ -116,7 +116,7 @@ static void not_there_yet(config_reading *r, config_node *n, const config_key *r
 static void check_scalar(config_reading *r, config_node *n, const config_key *row)
 {
     bool no_value = row->now && strcmp(row->now, "null") == 0;
-    if (no_value && config_node_is_null(n))
+    if ((no_value || row->none) && config_node_is_null(n))
         return;
     if (n->kind != CONFIG_NODE_SCALAR || config_node_is_null(n)) {
         wrong_type(r, n, row);

@@ -264,6 +264,9 @@ static s2s_err make_federation(node *n, char why[S2S_TEXT_MAX])
     o.dns_servers_len = c->dns_servers_len;
     o.dns_anchors = (const char *const *)c->dns_anchors;
     o.dns_anchors_len = c->dns_anchors_len;
+    o.bidi = c->bidi;
+    if (c->dialback_secret)
+        o.dialback_secret = (s2s_bytes){(const uint8_t *)c->dialback_secret, strlen(c->dialback_secret)};
     return s2s_federation_new(&o, &n->federation, why);
 }
 

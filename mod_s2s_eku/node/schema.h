@@ -31,6 +31,7 @@ typedef struct config_key {
     config_type type;
     bool required;            /* in a mapping that is there */
     bool single;              /* a list whose only item may stand without the list */
+    bool none;                /* null may stand there: as if it was left out */
     uint32_t least, most;
     const char *unit;         /* of a number */
     const char *const *words; /* ends with NULL; a value's number is its place here */

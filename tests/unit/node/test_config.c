@@ -57,6 +57,8 @@ static const char whole[] =
     "  allow: false\n"
     "  ocsp: must\n"
     "  dane: false\n"
+    "  dialback: fallback\n"
+    "  dialback_secret_file: chat.secret\n"
     "  remotes:\n"
     "    - {match: \"*.Corp.example\", eku: tolerant, allow: true, dialback: never, ca_files: [ca.pem],\n"
     "       pins: [\"" PIN "\"]}\n"
@@ -124,7 +126,8 @@ static void expect_policy(const config *c)
     expect_path(c->remotes[0].ca_files[0], "ca.pem");
     cr_assert_eq(c->remotes[0].pins_len, 1);
     cr_expect_str_eq(c->remotes[0].pins[0], PIN);
-    cr_expect(c->require_eku && c->any_eku && c->client_only && !c->allow && !c->dialback && !c->dane);
+    cr_expect_str_eq(c->dialback_secret, "hush");
+    cr_expect(c->require_eku && c->any_eku && c->client_only && !c->allow && c->dialback && !c->dane);
     cr_expect_eq(c->ocsp, EKU_OCSP_MUST);
     cr_assert_eq(c->crl_files_len, 1);
     expect_path(c->crl_files[0], "b.pem");

@@ -155,10 +155,10 @@ Test(config_check, refuses_the_features_to_come)
 {
     static const config_row row[] = {
         {DOMAINS "policy:\n  dialback: fallback\n"
-                 "  dialback_secret_file: no/such/file\n  plugin: [x]\n",
-         AT(3, 13) "policy.dialback: \"fallback\" is not there yet: leave it out, or say never\n"
-         AT(4, 25) "policy.dialback_secret_file: not there yet: leave it out, or say null\n"
-         AT(5, 11) "policy.plugin: must be text, not a list\n"},
+                 "  dialback_secret_file: no/such/file\n  plugin: [x]\nbidi: both\n",
+         AT(4, 25) "policy.dialback_secret_file: cannot read \"DIR/no/such/file\": No such file or directory\n"
+         AT(5, 11) "policy.plugin: must be text, not a list\n"
+         AT(6, 7) "bidi: must be true or false, not \"both\"\n"},
         {DOMAINS "policy:\n  ocsp: sotf\n",
          AT(3, 9) "policy.ocsp: must be off, soft or must, not \"sotf\"\n"},
         {DOMAINS "workers: 4\n", AT(2, 10) "workers: \"4\" is not there yet: leave it out, or say 1\n"},
