@@ -74,7 +74,7 @@ struct s2s__link {
     s2s_time failed_until;
     unsigned failures; /* in a row */
     s2s_stanza_error failed_error;
-    char failed_text[S2S_TEXT_MAX];
+    char *failed_text; /* NULL: has not failed, or there was no memory for it */
 };
 
 /* Judging streams again, and closing those whose peer's certificate has expired. */

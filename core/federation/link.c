@@ -46,6 +46,7 @@ static void remove_link(s2s__link *link)
     set_congested(link, false);
     s2s__free(f->env, link->local);
     s2s__free(f->env, link->remote);
+    s2s__free(f->env, link->failed_text);
     s2s__free(f->env, link);
     s2s__federation_check_stopped(f);
 }
@@ -350,7 +351,8 @@ static void remember(s2s__link *link, s2s__reach reached, s2s_stanza_error error
         return;
     link->reached = reached;
     link->failed_error = error;
-    s2s__copy_text(link->failed_text, s2s_str_of(text));
+    s2s__free(link->f->env, link->failed_text);
+    link->failed_text = s2s__strdup(link->f->env, s2s_str_of(text));
 }
 
 void s2s__link_closed(s2s__link *link, s2s__stream *s, s2s_stanza_error error, const char *text)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 enum { BUF_FIRST = 256 };
+#define BUF_MOST (UINT32_C(1) << 31)
 
 void *s2s__alloc(const s2s_env *env, size_t size)
 {
@@ -30,13 +31,31 @@ char *s2s__strdup(const s2s_env *env, s2s_str s)
 
 void s2s__buf_init(s2s__buf *b, const s2s_env *env, size_t max)
 {
-    *b = (s2s__buf){.env = env, .max = max};
+    *b = (s2s__buf){.env = env, .max = max < BUF_MOST ? (uint32_t)max : BUF_MOST};
 }
 
 void s2s__buf_free(s2s__buf *b)
 {
+    /* It had to grow: start there the next time. It did not: perhaps half of it would have been enough. */
+    uint32_t hint = b->room > b->hint ? b->room : b->room / 2;
     s2s__free(b->env, b->data);
     s2s__buf_init(b, b->env, b->max);
+    b->hint = hint;
+}
+
+void s2s__buf_fit(s2s__buf *b)
+{
+    if (b->len == 0) {
+        s2s__buf_free(b);
+        return;
+    }
+    memmove(b->data, b->data + b->start, b->len);
+    b->start = 0;
+    uint8_t *data = b->env->ops->resize(b->env->user, b->data, b->len);
+    if (!data)
+        return; /* it stays as it is */
+    b->data = data;
+    b->room = b->len;
 }
 
 void s2s__buf_clear(s2s__buf *b)
@@ -59,14 +78,14 @@ s2s_err s2s__buf_reserve(s2s__buf *b, size_t more)
         if (b->len + more <= b->room)
             return S2S_OK;
     }
-    size_t room = b->room ? b->room : BUF_FIRST;
+    size_t room = b->room ? b->room : b->hint > BUF_FIRST ? b->hint : BUF_FIRST;
     while (room < b->len + more)
         room *= 2;
     uint8_t *data = b->env->ops->resize(b->env->user, b->data, room);
     if (!data)
         return b->failed = S2S_E_NOMEM;
     b->data = data;
-    b->room = room;
+    b->room = (uint32_t)room;
     return S2S_OK;
 }
 
@@ -76,7 +95,7 @@ s2s_err s2s__buf_append(s2s__buf *b, const void *bytes, size_t len)
     if (err != S2S_OK || len == 0)
         return err;
     memcpy(b->data + b->start + b->len, bytes, len);
-    b->len += len;
+    b->len += (uint32_t)len;
     return S2S_OK;
 }
 
@@ -134,8 +153,8 @@ s2s_err s2s__buf_attr(s2s__buf *b, const char *name, s2s_str value)
 
 void s2s__buf_drop(s2s__buf *b, size_t len)
 {
-    b->start += len;
-    b->len -= len;
+    b->start += (uint32_t)len;
+    b->len -= (uint32_t)len;
     if (b->len == 0)
         b->start = 0;
 }

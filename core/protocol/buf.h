@@ -14,14 +14,16 @@ char *s2s__strdup(const s2s_env *env, s2s_str s);
 typedef struct s2s__buf {
     const s2s_env *env;
     uint8_t *data;
-    size_t start, len, room; /* valid bytes are data[start .. start+len) */
-    size_t max;
+    uint32_t start, len, room; /* valid bytes are data[start .. start+len) */
+    uint32_t max;
+    uint32_t hint;  /* how much to take at first: from what it came to before the memory was last given back */
     s2s_err failed; /* the first failure sticks: check once after a series of appends */
 } s2s__buf;
 
-/* No memory is taken before the first byte. `max` bounds `len`. */
+/* No memory is taken before the first byte. `max` bounds `len`; at most 2 GB. */
 void s2s__buf_init(s2s__buf *b, const s2s_env *env, size_t max);
 void s2s__buf_free(s2s__buf *b);   /* gives the memory back; the buffer is empty and usable */
+void s2s__buf_fit(s2s__buf *b);    /* gives back what is not used; the bytes may move */
 void s2s__buf_clear(s2s__buf *b);  /* keeps the memory, forgets bytes and failure */
 
 s2s_err s2s__buf_reserve(s2s__buf *b, size_t more);

@@ -34,13 +34,9 @@ static void puts_to(sink *k, const char *cstr)
     put(k, cstr, strlen(cstr));
 }
 
-/* What must not stand in an attribute as it is. All are below 64: one test of a bit per character. */
-static bool is_special(unsigned char c)
-{
-    const uint64_t special = UINT64_C(1) << '\t' | UINT64_C(1) << '\n' | UINT64_C(1) << '\r' | UINT64_C(1) << '&' |
-                             UINT64_C(1) << '\'' | UINT64_C(1) << '<' | UINT64_C(1) << '>';
-    return c < 64 && (special >> c & 1);
-}
+/* What must not stand in an attribute as it is. */
+static const bool SPECIAL[256] = {['\t'] = true, ['\n'] = true, ['\r'] = true, ['&'] = true,
+                                  ['\''] = true, ['<'] = true,  ['>'] = true};
 
 static const char *reference(char c)
 {
@@ -59,7 +55,7 @@ static void put_escaped(sink *k, s2s_str text)
 {
     size_t from = 0;
     for (size_t i = 0; i < text.len; i++) {
-        if (!is_special((unsigned char)text.ptr[i]))
+        if (!SPECIAL[(unsigned char)text.ptr[i]])
             continue;
         put(k, text.ptr + from, i - from);
         puts_to(k, reference(text.ptr[i]));

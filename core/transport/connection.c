@@ -9,7 +9,11 @@
 #include "s2s/addr.h"
 #include "transport/dialer.h"
 
-enum { KEEPALIVE_SECONDS = 120, CLEAR_MAX = 65536 };
+enum {
+    KEEPALIVE_SECONDS = 120,
+    CLEAR_MAX = 65536,
+    REST_MS = 100, /* without input for so long, or twice: idle. Waking up again costs some microseconds */
+};
 
 struct s2s__connection {
     s2s__io *io;
@@ -28,6 +32,8 @@ struct s2s__connection {
     uv_write_t write_req;
     uv_shutdown_t shutdown_req;
     s2s__connection *next_dirty;
+    s2s__connection *next_awake, **prev_awake; /* prev_awake NULL: at rest */
+    bool heard;               /* something has come since the last look */
     size_t stalled_size;      /* libuv's queue when the stall clock was last set */
     s2s_time stalled_by;
     s2s_time linger_by;
@@ -46,6 +52,7 @@ static s2s_time now(const s2s__connection *c)
 }
 
 static void drive(s2s__connection *c);
+static void on_rest(uv_timer_t *timer);
 
 /* -- the end ------------------------------------------------------------------------------------------- */
 
@@ -60,10 +67,52 @@ static void forget_dirty(s2s__connection *c)
     c->is_dirty = false;
 }
 
+/* Sees that what comes is not kept ready for ever. */
+static void note_input(s2s__connection *c)
+{
+    s2s__io *io = c->io;
+    c->heard = true;
+    if (c->prev_awake)
+        return;
+    c->next_awake = io->awake;
+    c->prev_awake = &io->awake;
+    if (io->awake)
+        io->awake->prev_awake = &c->next_awake;
+    io->awake = c;
+    if (!uv_is_active((const uv_handle_t *)&io->rest) && !uv_is_closing((const uv_handle_t *)&io->rest))
+        uv_timer_start(&io->rest, on_rest, REST_MS, REST_MS);
+}
+
+static void forget_awake(s2s__connection *c)
+{
+    if (!c->prev_awake)
+        return;
+    *c->prev_awake = c->next_awake;
+    if (c->next_awake)
+        c->next_awake->prev_awake = c->prev_awake;
+    c->prev_awake = NULL;
+}
+
+static void on_rest(uv_timer_t *timer)
+{
+    s2s__io *io = timer->data;
+    for (s2s__connection *c = io->awake, *next; c; c = next) {
+        next = c->next_awake;
+        if (!c->heard) {
+            s2s_session_rest(c->session);
+            forget_awake(c);
+        }
+        c->heard = false;
+    }
+    if (!io->awake)
+        uv_timer_stop(timer);
+}
+
 static void free_connection(s2s__connection *c)
 {
     const s2s_env *env = c->io->env;
     forget_dirty(c);
+    forget_awake(c);
     s2s_session_free(c->session);
     s2s__pump_free(c->pump);
     s2s__buf_free(&c->clear);
@@ -449,6 +498,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     }
     if (n == 0 || c->over)
         return;
+    note_input(c);
     s2s_bytes in = {(const uint8_t *)buf->base, (size_t)n};
     if (!c->pump) {
         if (s2s_session_feed(c->session, now(c), in) == S2S_E_STATE)
@@ -483,12 +533,22 @@ s2s_err s2s__io_init(s2s__io *io, const s2s_env *env, uv_loop_t *loop, char why[
     io->flush.data = io;
     uv_prepare_start(&io->flush, on_prepare);
     uv_unref((uv_handle_t *)&io->flush);
+    uv_timer_init(loop, &io->rest);
+    io->rest.data = io;
+    uv_unref((uv_handle_t *)&io->rest);
     return S2S_OK;
+}
+
+static void on_rest_closed(uv_handle_t *handle)
+{
+    s2s__io *io = handle->data;
+    uv_close((uv_handle_t *)&io->flush, io->closed);
 }
 
 void s2s__io_close(s2s__io *io, uv_close_cb closed)
 {
-    uv_close((uv_handle_t *)&io->flush, closed);
+    io->closed = closed;
+    uv_close((uv_handle_t *)&io->rest, on_rest_closed);
 }
 
 void s2s__io_free(s2s__io *io)

@@ -19,12 +19,15 @@ typedef struct s2s__io {
     s2s__credentials *credentials;
     uv_prepare_t flush;          /* sends what a loop turn has produced, once */
     s2s__connection *dirty;      /* have something to send */
+    uv_close_cb closed;          /* of s2s__io_close */
     char *read_buf;              /* lent to libuv for each read; S2S_FEED_MAX */
+    uv_timer_t rest;             /* looks for idle connections, while there are any that were not */
+    s2s__connection *awake;      /* have received something and may hold memory for more */
     uint8_t *plain_buf;          /* lent to TLS for each read; S2S_FEED_MAX */
 } s2s__io;
 
 s2s_err s2s__io_init(s2s__io *io, const s2s_env *env, uv_loop_t *loop, char why[S2S_TEXT_MAX]);
-/* Closes the handle; `closed` (may be NULL) is called from the loop. Then s2s__io_free. */
+/* Closes the handles; `closed` (may be NULL) is called from the loop. Then s2s__io_free. */
 void s2s__io_close(s2s__io *io, uv_close_cb closed);
 void s2s__io_free(s2s__io *io);
 

@@ -61,7 +61,7 @@ static s2s_err read_file(const char *file, s2s__buf *out, char why[S2S_TEXT_MAX]
     (void)setvbuf(f, NULL, _IONBF, 0); /* no second copy of a key */
     while ((err = s2s__buf_reserve(out, CHUNK)) == S2S_OK) {
         got = fread(out->data + out->start + out->len, 1, CHUNK, f);
-        out->len += got;
+        out->len += (uint32_t)got;
         if (got < CHUNK)
             break;
     }

@@ -6,6 +6,8 @@
 
 #include "protocol/buf.h"
 
+enum { TAG_ROOM = 128 }; /* names, quotes and brackets around a stanza's values */
+
 struct component_chunk {
     component_chunk *next;
     bool is_stanza;
@@ -36,19 +38,15 @@ void component_queue_free(component_queue *q)
         s2s__free(q->env, take_first(q));
 }
 
-static component_chunk *add(component_queue *q, size_t len, size_t extra)
+static void link_last(component_queue *q, component_chunk *c)
 {
-    component_chunk *c = s2s__alloc(q->env, sizeof *c + len + extra);
-    if (!c)
-        return NULL;
-    c->len = len;
+    c->next = NULL;
     if (q->last)
         q->last->next = c;
     else
         q->first = c;
     q->last = c;
-    q->bytes += len;
-    return c;
+    q->bytes += c->len;
 }
 
 static s2s_str keep(char **at, s2s_str s)
@@ -62,29 +60,52 @@ static s2s_str keep(char **at, s2s_str s)
     return (s2s_str){copy, s.len};
 }
 
+/* A chunk with the stanza's bytes for the wire, and room for `extra` behind them. */
+static component_chunk *write_chunk(const s2s_env *env, const s2s_stanza *st, size_t extra)
+{
+    size_t room = extra + st->lang.len + st->attrs.len + st->inner.len + TAG_ROOM;
+    component_chunk *c = env->ops->resize(env->user, NULL, sizeof *c + room + extra);
+    if (!c)
+        return NULL;
+    c->len = s2s_stanza_write(st, c->data, room);
+    if (c->len <= room)
+        return c;
+    room = c->len; /* much had to be escaped */
+    component_chunk *wider = env->ops->resize(env->user, c, sizeof *c + room + extra);
+    if (!wider) {
+        s2s__free(env, c);
+        return NULL;
+    }
+    wider->len = s2s_stanza_write(st, wider->data, room);
+    return wider;
+}
+
 s2s_err component_queue_stanza(component_queue *q, const s2s_stanza *st)
 {
-    size_t len = s2s_stanza_write(st, NULL, 0);
-    component_chunk *c = add(q, len, st->from.len + st->to.len + st->id.len + st->type.len);
+    component_chunk *c = write_chunk(q->env, st, st->from.len + st->to.len + st->id.len + st->type.len);
     if (!c)
         return S2S_E_NOMEM;
-    s2s_stanza_write(st, c->data, len);
-    char *at = c->data + len;
+    char *at = c->data + c->len;
     c->is_stanza = true;
     c->head = (s2s_stanza){.kind = st->kind, .attrs = S2S_STR(""), .inner = S2S_STR("")};
     c->head.from = keep(&at, st->from);
     c->head.to = keep(&at, st->to);
     c->head.id = keep(&at, st->id);
     c->head.type = keep(&at, st->type);
+    link_last(q, c);
     return S2S_OK;
 }
 
 s2s_err component_queue_text(component_queue *q, s2s_str text)
 {
-    component_chunk *c = text.len ? add(q, text.len, 0) : NULL;
+    if (text.len == 0)
+        return S2S_OK;
+    component_chunk *c = s2s__alloc(q->env, sizeof *c + text.len);
     if (!c)
-        return text.len ? S2S_E_NOMEM : S2S_OK;
+        return S2S_E_NOMEM;
     memcpy(c->data, text.ptr, text.len);
+    c->len = text.len;
+    link_last(q, c);
     return S2S_OK;
 }
 

@@ -178,7 +178,7 @@ class Bench:
     def idle_streams(self, flows):
         side = max(1, round(flows ** 0.5))
         with Pair(self, NODE, domains=side, targets=side) as pair:
-            d = pair.load("pair", domains=side, targets=side, flows=side * side, warm=1, count=1, window=64, hold=2)
+            d = pair.load("pair", domains=side, targets=side, flows=side * side, warm=1, count=1, window=8, hold=2)
         return side * side, {s: (d[s]["rss_kb"][2] - d[s]["rss_kb"][0]) / (side * side) for s in ("A", "B")}
 
     def idle(self):

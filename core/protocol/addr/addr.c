@@ -113,32 +113,37 @@ static bool plain_label(const char *label, size_t len)
            (len < 4 || memcmp(label, "xn--", 4) != 0);
 }
 
+/* The lower-case form of what may stand in a plain domain; 0: it may not. */
+static const char PLAIN[256] = {
+    ['-'] = '-', ['.'] = '.', ['0'] = '0', ['1'] = '1', ['2'] = '2', ['3'] = '3', ['4'] = '4', ['5'] = '5',
+    ['6'] = '6', ['7'] = '7', ['8'] = '8', ['9'] = '9', ['a'] = 'a', ['b'] = 'b', ['c'] = 'c', ['d'] = 'd',
+    ['e'] = 'e', ['f'] = 'f', ['g'] = 'g', ['h'] = 'h', ['i'] = 'i', ['j'] = 'j', ['k'] = 'k', ['l'] = 'l',
+    ['m'] = 'm', ['n'] = 'n', ['o'] = 'o', ['p'] = 'p', ['q'] = 'q', ['r'] = 'r', ['s'] = 's', ['t'] = 't',
+    ['u'] = 'u', ['v'] = 'v', ['w'] = 'w', ['x'] = 'x', ['y'] = 'y', ['z'] = 'z', ['A'] = 'a', ['B'] = 'b',
+    ['C'] = 'c', ['D'] = 'd', ['E'] = 'e', ['F'] = 'f', ['G'] = 'g', ['H'] = 'h', ['I'] = 'i', ['J'] = 'j',
+    ['K'] = 'k', ['L'] = 'l', ['M'] = 'm', ['N'] = 'n', ['O'] = 'o', ['P'] = 'p', ['Q'] = 'q', ['R'] = 'r',
+    ['S'] = 's', ['T'] = 't', ['U'] = 'u', ['V'] = 'v', ['W'] = 'w', ['X'] = 'x', ['Y'] = 'y', ['Z'] = 'z'};
+
 /* What nearly every domain is: ASCII letters, digits and hyphens, nothing for IDNA to do. One pass, as each stanza asks.
  * False: it is something else, or no domain at all; `out` means nothing then. */
-static bool normalise_plain(s2s_str domain, char out[S2S_DOMAIN_MAX + 1])
+static bool normalise_plain(s2s_str domain, char out[S2S_DOMAIN_MAX + 1], size_t *len)
 {
-    size_t n = domain.len, label = 0;
+    size_t n = domain.len, label = 0; /* where the label began */
     if (n > 0 && domain.ptr[n - 1] == '.')
         n--;
     if (n == 0 || n > S2S_ASCII_DOMAIN_MAX)
         return false;
     for (size_t i = 0; i < n; i++) {
-        char c = domain.ptr[i];
-        if (c >= 'A' && c <= 'Z')
-            c = (char)(c + ('a' - 'A'));
-        out[i] = c;
-        if (c == '.') {
-            if (!plain_label(out + i - label, label))
-                return false;
-            label = 0;
-        } else if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-') {
-            label++;
-        } else {
+        char c = PLAIN[(unsigned char)domain.ptr[i]];
+        if (c == '\0' || (c == '.' && !plain_label(out + label, i - label)))
             return false;
-        }
+        out[i] = c;
+        if (c == '.')
+            label = i + 1;
     }
     out[n] = '\0';
-    return plain_label(out + n - label, label);
+    *len = n;
+    return plain_label(out + label, n - label);
 }
 
 /* Copies without one trailing dot (RFC 7622 section 3.2), ASCII letters folded. `*plain`: nothing for IDNA to do. */
@@ -197,8 +202,8 @@ s2s_err s2s_domain_normalise(s2s_str domain, char out[S2S_DOMAIN_MAX + 1])
     char folded[S2S_DOMAIN_MAX + 1];
     size_t len = 0;
     bool plain = false;
-    if (domain.ptr && normalise_plain(domain, folded)) {
-        memcpy(out, folded, strlen(folded) + 1);
+    if (domain.ptr && normalise_plain(domain, folded, &len)) {
+        memcpy(out, folded, len + 1);
         return S2S_OK;
     }
     s2s_err err = copy_folded(domain, folded, &len, &plain);

@@ -392,6 +392,12 @@ void s2s_session_sent(s2s_session *s, s2s_time now, size_t len)
         s2s__buf_free(&s->out); /* an idle stream holds no buffer */
 }
 
+void s2s_session_rest(s2s_session *s)
+{
+    if (s->state == ESTABLISHED && s->event.type == S2S_EV_NONE)
+        s2s__reader_rest(s->reader);
+}
+
 s2s_time s2s_session_deadline(const s2s_session *s)
 {
     if (s->state == CLOSED || s->state == ESTABLISHED)
@@ -477,7 +483,7 @@ s2s_err s2s_session_send(s2s_session *s, const s2s_stanza *stanza)
         char *at = (char *)s->out.data + s->out.start + s->out.len;
         size_t need = s2s_stanza_write(stanza, at, guess);
         if (need <= guess) {
-            s->out.len += need;
+            s->out.len += (uint32_t)need;
             return S2S_OK;
         }
         guess = need;

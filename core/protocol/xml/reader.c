@@ -11,10 +11,14 @@
 #include "protocol/xml/utf8.h"
 #include "s2s/session.h"
 
+/* A longer start tag of the stream is not kept, and such a stream keeps its parser. */
+enum { ROOT_TAG_MAX = 2048 };
+
 struct s2s__reader {
     const s2s_env *env;
     const char *content_ns;
-    XML_Parser parser;
+    XML_Parser parser;         /* NULL: at rest */
+    s2s__buf root;             /* the stream's start tag as it came, to begin again with; empty: there is none yet */
     s2s__utf8 utf8;
     s2s__utf8_result bad;      /* what follows the bytes in `buf` */
     size_t limit;              /* bytes of one element */
@@ -111,6 +115,9 @@ static void open_stream(s2s__reader *r, s2s__qname q, const char **atts)
         abort_parse(r, S2S_COND_POLICY_VIOLATION, "element too large");
         return;
     }
+    size_t len = (size_t)(r->done - event_start(r));
+    if (len <= ROOT_TAG_MAX)
+        check(r, s2s__buf_append(&r->root, s2s__buf_bytes(&r->buf) + (event_start(r) - r->base), len));
     XML_SetCharacterDataHandler(r->parser, on_text_between);
     XML_StopParser(r->parser, XML_TRUE);
 }
@@ -233,13 +240,9 @@ static void XMLCALL on_declaration(void *user, const XML_Char *version, const XM
         abort_parse(r, S2S_COND_NOT_WELL_FORMED, "XML version");
 }
 
-static s2s_err new_parser(s2s__reader *r)
+static void set_handlers(s2s__reader *r)
 {
-    XML_Parser p = s2s__expat_new(r->env);
-    if (!p)
-        return S2S_E_NOMEM;
-    s2s__expat_free(r->env, r->parser);
-    r->parser = p;
+    XML_Parser p = r->parser;
     XML_SetUserData(p, r);
     XML_SetElementHandler(p, on_start, on_end);
     XML_SetStartNamespaceDeclHandler(p, on_namespace);
@@ -247,8 +250,55 @@ static s2s_err new_parser(s2s__reader *r)
     XML_SetProcessingInstructionHandler(p, on_pi);
     XML_SetStartDoctypeDeclHandler(p, on_doctype);
     XML_SetXmlDeclHandler(p, on_declaration);
+}
+
+static s2s_err new_parser(s2s__reader *r)
+{
+    XML_Parser p = s2s__expat_new(r->env);
+    if (!p)
+        return S2S_E_NOMEM;
+    s2s__expat_free(r->env, r->parser);
+    r->parser = p;
+    set_handlers(r);
     return S2S_OK;
 }
+
+/* -- rest ---------------------------------------------------------------------------------------------- */
+
+void s2s__reader_rest(s2s__reader *r)
+{
+    bool between = r->depth == 1 && r->buf.len == 0 && !r->suspended && !r->open_ready && !r->element_ready;
+    if (!r->parser || !between || r->root.len == 0 || r->bad != UTF8_OK || r->cond != S2S_COND_NONE)
+        return;
+    s2s__expat_free(r->env, r->parser);
+    r->parser = NULL;
+    s2s__tree_clear(r->tree);
+    s2s__start_tag_rest(&r->tag);
+    r->header = s2s__start_tag_header(&r->tag);
+    s2s__buf_free(&r->rewritten);
+    s2s__buf_fit(&r->root);
+}
+
+/* A new parser that has seen the stream's start tag, as the old one had: same namespaces, same end tag to come. Offsets
+ * count from that tag now; nothing before it is left. False: out of memory. */
+static bool wake(s2s__reader *r)
+{
+    r->parser = s2s__expat_new(r->env);
+    if (!r->parser)
+        return false;
+    if (s2s__expat_parse(r->env, r->parser, (const char *)s2s__buf_bytes(&r->root), r->root.len, false) !=
+        XML_STATUS_OK) { /* it was parsed before: only memory can be missing */
+        s2s__expat_free(r->env, r->parser);
+        r->parser = NULL;
+        return false;
+    }
+    set_handlers(r);
+    XML_SetCharacterDataHandler(r->parser, on_text_between);
+    r->base = r->given = r->done = r->root.len;
+    return true;
+}
+
+/* -- making and freeing -------------------------------------------------------------------------------- */
 
 s2s_err s2s__reader_new(const s2s_env *env, const char *content_ns, s2s__reader **out)
 {
@@ -263,6 +313,7 @@ s2s_err s2s__reader_new(const s2s_env *env, const char *content_ns, s2s__reader 
                          ? env->limits.stanza_bytes
                          : env->limits.preauth_element_bytes;
     s2s__buf_init(&r->buf, env, element + 2 * (size_t)S2S_FEED_MAX);
+    s2s__buf_init(&r->root, env, ROOT_TAG_MAX);
     s2s__buf_init(&r->rewritten, env, 8 * (size_t)env->limits.stanza_bytes);
     s2s__start_tag_init(&r->tag, env, content_ns);
     if ((err = s2s__tree_new(env, &r->tree)) != S2S_OK || (err = new_parser(r)) != S2S_OK)
@@ -282,6 +333,7 @@ void s2s__reader_free(s2s__reader *r)
     s2s__tree_free(r->tree);
     s2s__start_tag_free(&r->tag);
     s2s__buf_free(&r->rewritten);
+    s2s__buf_free(&r->root);
     s2s__buf_free(&r->buf);
     s2s__free(r->env, r);
 }
@@ -298,6 +350,7 @@ s2s_err s2s__reader_restart(s2s__reader *r, bool keep_pending)
         r->utf8 = (s2s__utf8){0};
         r->bad = UTF8_OK;
     }
+    s2s__buf_free(&r->root);
     r->base = r->given = r->done = 0;
     r->depth = r->declared = 0;
     r->suspended = r->began = false;
@@ -365,6 +418,10 @@ static bool run(s2s__reader *r)
             skip_leading_space(r);
         if (r->given == end_of(r))
             return false;
+        if (!r->parser && !wake(r)) {
+            fault(r, S2S_COND_INTERNAL_SERVER_ERROR, "out of memory");
+            return true;
+        }
         size_t at = (size_t)(r->given - r->base);
         size_t len = r->buf.len - at;
         r->given = end_of(r);

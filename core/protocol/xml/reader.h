@@ -47,6 +47,9 @@ void s2s__reader_set_limit(s2s__reader *r, size_t element_bytes);
 s2s_err s2s__reader_feed(s2s__reader *r, s2s_bytes in);
 /* What the item lends is valid until the next call on `r`. */
 s2s__item_type s2s__reader_next(s2s__reader *r, s2s__item *item);
+/* Gives back what an idle stream does not need, the parser above all; the next bytes make it anew. Does nothing unless all
+ * that was fed is dealt with, between two elements of an open stream. Never fails. */
+void s2s__reader_rest(s2s__reader *r);
 /* Bytes that were fed but not parsed yet (TL-05). */
 size_t s2s__reader_pending(const s2s__reader *r);
 

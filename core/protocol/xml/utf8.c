@@ -4,6 +4,17 @@
 
 #include <string.h>
 
+enum { BLOCK = 32 };
+
+/* True if none of the BLOCK bytes is NUL or above 0x7f. A borrow runs into the next byte only from a NUL. */
+static bool plain_block(const uint8_t *p)
+{
+    const uint64_t ones = 0x0101010101010101u, high = 0x8080808080808080u;
+    uint64_t w[BLOCK / sizeof(uint64_t)];
+    memcpy(w, p, sizeof w);
+    return ((w[0] | w[1] | w[2] | w[3] | (w[0] - ones) | (w[1] - ones) | (w[2] - ones) | (w[3] - ones)) & high) == 0;
+}
+
 /* True if none of the eight bytes is NUL or above 0x7f. */
 static bool plain8(const uint8_t *p)
 {
@@ -43,6 +54,8 @@ s2s__utf8_result s2s__utf8_check(s2s__utf8 *u, const uint8_t *bytes, size_t len,
     size_t i = 0;
     while (i < len) {
         if (u->need == 0) {
+            while (len - i >= BLOCK && plain_block(bytes + i))
+                i += BLOCK;
             while (len - i >= 8 && plain8(bytes + i))
                 i += 8;
             if (i == len)

@@ -98,6 +98,8 @@ void reading_feed(reading *rd, const char *bytes, size_t len, size_t chunk)
         }
         while (!rd->over && s2s__reader_next(rd->reader, &item) != ITEM_NONE)
             say_item(rd, &item);
+        if (rd->rests)
+            s2s__reader_rest(rd->reader);
     }
 }
 
@@ -111,14 +113,16 @@ void reading_expect(reading *rd, const char *id, size_t chunk, const char *want)
 void reading_check(const char *id, const char *bytes, size_t len, size_t limit, const char *want)
 {
     static const size_t chunks[] = READING_CHUNKS;
-    for (size_t i = 0; i < READING_CHUNKS_LEN; i++) {
+    for (size_t i = 0; i < 2 * READING_CHUNKS_LEN; i++) {
         reading rd;
         reading_begin(&rd);
+        rd.rests = i >= READING_CHUNKS_LEN; /* and the same again */
         cr_assert_eq(reading_open(&rd, NS_SERVER), S2S_OK);
         if (limit)
             s2s__reader_set_limit(rd.reader, limit);
-        reading_feed(&rd, bytes, len, chunks[i]);
-        reading_expect(&rd, id, chunks[i], want);
+        size_t chunk = chunks[i % READING_CHUNKS_LEN];
+        reading_feed(&rd, bytes, len, chunk);
+        reading_expect(&rd, id, chunk, want);
         reading_end(&rd);
     }
 }

@@ -18,6 +18,7 @@ typedef struct reading {
     char *said; /* "open ...;", "stanza XML;", "nonza {ns}name;", "close;", "error COND: WHY;" */
     size_t said_len;
     bool over;  /* an error was said */
+    bool rests; /* the reader is put to rest behind each chunk */
 } reading;
 
 /* Chunk sizes to try everything with; 0 is the whole. */
