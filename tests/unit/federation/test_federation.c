@@ -40,6 +40,7 @@ static void look(void *arg, const s2s_stream_info *info)
 
 Test(federation, message_there_and_reply_back)
 {
+    /* TP-10 NA-01: each direction has its own verdict */
     begin();
     cr_assert_eq(node_send(&n.a, "b.example", "one"), S2S_OK);
     net_until(&n, &n.b.count, 1);
@@ -288,6 +289,7 @@ Test(federation, too_many_remote_domains_bounce)
 
 Test(federation, too_many_connections_are_turned_away)
 {
+    /* DO-02 */
     net_begin(&n);
     n.b.t.env.limits.connections = 1;
     net_begin_nodes(&n);

@@ -105,6 +105,7 @@ Test(federation_recheck, the_second_word_may_come_later)
 
 Test(federation_setup, new_streams_show_the_new_certificate_and_old_ones_stay)
 {
+    /* CE-05 */
     char why[S2S_TEXT_MAX] = "";
     begin();
     connect_a_to_b("m1");

@@ -104,6 +104,7 @@ static void take(void *user, const s2s_stanza *answer)
 
 Test(services, each_stanza_gets_the_answer_it_should)
 {
+    /* PG-01 SZ-10 */
     static char ours[] = "our.example", quiet[] = "quiet.example", chat[] = "chat.our.example",
                 other[] = "other.example";
     static const config_account ACCOUNTS[] = {{.domain = chat}, {.domain = other}};

@@ -34,6 +34,7 @@ static s2s_err read_some(s2s__pump *p)
 
 Test(transport_pump, both_sides_see_each_others_chain)
 {
+    /* EK-05 */
     s2s_bytes ours[4], theirs[4];
     pair_make(&pair, pair.identity);
     cr_expect_str_eq(s2s__pump_version(pair.initiator), "");

@@ -200,6 +200,7 @@ Test(transport_pump_peers, an_empty_record_is_not_the_end)
 
 Test(transport_pump_peers, the_initiator_names_the_server_and_gets_no_ticket)
 {
+    /* TP-05: nothing to resume */
     raw_peer raw;
     char name[64];
     size_t len = sizeof name;
@@ -248,6 +249,7 @@ Test(transport_pump_peers, an_initiator_may_not_renegotiate_either)
 
 Test(transport_pump_peers, old_versions_and_weak_ciphers_are_refused)
 {
+    /* TP-01 TP-02 TP-03 */
     static const char *const weak[] = {
         "NORMAL:-VERS-ALL:+VERS-TLS1.1",
         "NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+AES-128-CBC:+MAC-ALL",
