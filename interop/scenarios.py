@@ -144,6 +144,48 @@ class WithNode:
             check(stream["mechanism"] == "external", f"mechanism is not external: {stream}")
             check(stream["trusted"] is True, f"not trusted: {stream}")
 
+    async def by_dialback(self, remote, address):
+        """Both certificates have expired, both sides let DNS speak instead (XEP-0220): DB-02 to DB-07, DB-17, DB-18."""
+        async with Component(t.EKU_DIALBACK, t.NODE_ADDRESS) as ours, Component(remote, address) as theirs:
+            await exchange(ours, theirs)
+            streams = await self.node.streams(t.EKU_DIALBACK, remote)
+            check(sorted(s["direction"] for s in streams) == ["in", "out"], f"one stream each way expected: {streams}")
+            for stream in streams:
+                check(stream["mechanism"] == "dialback", f"mechanism is not dialback: {stream}")
+                check(stream["trusted"] is False and stream["chain"] == "expired", f"not an expired certificate: {stream}")
+            say("; ".join(f"{s['direction']}: {s['mechanism']}, {s['tls']}, chain {s['chain']}" for s in streams))
+
+    async def dialback_with_prosody(self):
+        await self.by_dialback(t.PROSODY_DIALBACK, t.PROSODY_ADDRESS)
+        for pair in ((t.EKU_DIALBACK, t.PROSODY_DIALBACK), (t.PROSODY_DIALBACK, t.EKU_DIALBACK)):
+            say(await wait_for_log(self.prosody, 0, "s2s connection " + "->".join(pair) + " complete"))
+        check(f"EXTERNAL identity from {t.EKU_DIALBACK}" not in self.prosody.log(), "Prosody took EXTERNAL")
+
+    async def dialback_with_ejabberd(self):
+        await self.by_dialback(t.EJABBERD_DIALBACK, t.EJABBERD_ADDRESS)
+        for direction, pair in (("inbound", (t.EKU_DIALBACK, t.EJABBERD_DIALBACK)),
+                                ("outbound", (t.EJABBERD_DIALBACK, t.EKU_DIALBACK))):
+            say(await wait_for_log(self.ejabberd, 0, f"Accepted {direction} s2s dialback authentication " + " -> ".join(pair)))
+
+    async def dialback_only_where_it_is_allowed(self):
+        """The same expired certificate of ours, to a peer without dialback: no way in (DB-19)."""
+        async with Component(t.EKU_DIALBACK, t.NODE_ADDRESS) as ours, \
+                   Component(t.PROSODY_COMPONENT, t.PROSODY_ADDRESS) as theirs:
+            _, text = await expect_bounce(ours, f"bot@{t.PROSODY_COMPONENT}", "remote-server-timeout")
+            say(f"the sender is told: {text}")
+            check(theirs.nothing_received(), "the message arrived all the same")
+
+    async def both_directions_on_one_stream_with_prosody(self):
+        """XEP-0288, once with us as initiator and once as receiver: BD-01 to BD-04, BD-07."""
+        for local, ours_first in ((t.EKU_CHAT, True), (t.LE_CHAT, False)):
+            async with Component(local, t.NODE_ADDRESS) as ours, Component(t.PROSODY_BIDI, t.PROSODY_ADDRESS) as theirs:
+                await exchange(*((ours, theirs) if ours_first else (theirs, ours)))
+                streams = await self.node.streams(local, t.PROSODY_BIDI)
+                check([s["direction"] for s in streams] == ["out" if ours_first else "in"], f"one stream expected: {streams}")
+                check(streams[0]["bidi"] is True and streams[0]["mechanism"] == "external", f"not bidi: {streams}")
+                check(streams[0]["stanzas_in"] == 1 and streams[0]["stanzas_out"] == 1, f"one each way expected: {streams}")
+                say(f"{local}: one stream, {streams[0]['direction']}, both directions")
+
     async def message_and_reply_with_prosody(self):
         async with Component(t.EKU_CHAT, t.NODE_ADDRESS) as ours, \
                    Component(t.PROSODY_COMPONENT, t.PROSODY_ADDRESS) as theirs:
@@ -241,6 +283,8 @@ class WithNode:
                 self.ping_from_us, self.ping_from_them,
                 self.server_only_certificate_works_with_prosody,
                 self.server_only_certificate_is_refused_by_ejabberd,
+                self.dialback_with_prosody, self.dialback_with_ejabberd, self.dialback_only_where_it_is_allowed,
+                self.both_directions_on_one_stream_with_prosody,
                 self.expired_certificate_is_refused, self.wrong_name_is_refused,
                 self.bulk_with_library_component, self.sigterm_closes_streams]
 

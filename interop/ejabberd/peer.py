@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""peer.py: ejabberd, strict: certificates are the only way in (mod_s2s_dialback is not loaded)."""
+"""peer.py: ejabberd, strict: certificates are the only way in, but for one remote domain that may use dialback."""
 import shutil
 
 from lab import topology
@@ -9,7 +9,7 @@ CONFIG = """\
 loglevel: {level}
 log_rotate_count: 0
 hosts: ["{host}"]
-certfiles: ["{certificate}"]
+certfiles: ["{certificate}", "{dialback_certificate}"]
 ca_file: "{ca_file}"
 s2s_cafile: "{ca_file}"
 s2s_use_starttls: required
@@ -23,10 +23,13 @@ listen:
     ip: "{address}"
     module: ejabberd_service
     access: all
-    hosts: {{"{component}": {{password: "{secret}"}}}}
+    hosts: {{"{component}": {{password: "{secret}"}}, "{dialback_component}": {{password: "{secret}"}}}}
+acl: {{by_dns: {{server: "{dialback_peer}"}}}}
+access_rules: {{by_dns: [{{allow: by_dns}}]}}
 modules:
   mod_disco: {{}}
   mod_ping: {{}}
+  mod_s2s_dialback: {{access: by_dns}}
 """
 # No epmd: the port of the Erlang node is given.
 CONTROL_CONFIG = """\
@@ -44,6 +47,8 @@ def start(lab, pki):
     (directory / "ejabberd.yml").write_text(CONFIG.format(
         level="debug" if lab.debug else "info", host=topology.EJABBERD, component=topology.EJABBERD_COMPONENT,
         certificate=lab.inside(pki.directory / f"{topology.EJABBERD}.pem"), ca_file=lab.inside(pki.ca_file),
+        dialback_certificate=lab.inside(pki.directory / f"{topology.EJABBERD_DIALBACK}.pem"),
+        dialback_component=topology.EJABBERD_DIALBACK, dialback_peer=topology.EKU_DIALBACK,
         address=topology.EJABBERD_ADDRESS, s2s_port=topology.S2S_PORT, component_port=topology.COMPONENT_PORT,
         secret=topology.COMPONENT_SECRET))
     (directory / "ejabberdctl.cfg").write_text(CONTROL_CONFIG)

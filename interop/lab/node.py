@@ -29,6 +29,10 @@ components:
       key: {eku_key}
     - domain: {eku_library}   # covered by the certificate of {eku}
       secret: {secret}
+    - domain: {dialback}
+      secret: {secret}
+      certificate: {dialback_crt}
+      key: {dialback_key}
     - domain: {le_chat}
       secret: {secret}
       certificate: {le_crt}
@@ -36,6 +40,11 @@ components:
 trust:
   system: false
   ca_files: [{ca_file}]
+policy:
+  remotes:
+    - {{match: {prosody_dialback}, dialback: fallback}}
+    - {{match: {ejabberd_dialback}, dialback: fallback}}
+bidi: true
 dns:
   servers: ["{dns_address}@{dns_port}"]
 control: {control}
@@ -53,6 +62,9 @@ class Node:
         config.write_text(CONFIG.format(
             eku=topology.EKU, eku_chat=topology.EKU_CHAT, eku_library=topology.EKU_LIBRARY,
             eku_crt=pki.certificate(topology.EKU), eku_key=pki.key(topology.EKU),
+            dialback=topology.EKU_DIALBACK, dialback_crt=pki.certificate(topology.EKU_DIALBACK),
+            dialback_key=pki.key(topology.EKU_DIALBACK), prosody_dialback=topology.PROSODY_DIALBACK,
+            ejabberd_dialback=topology.EJABBERD_DIALBACK,
             le=topology.LE, le_chat=topology.LE_CHAT,
             le_crt=pki.certificate(topology.LE), le_key=pki.key(topology.LE),
             address=topology.NODE_ADDRESS, s2s_port=topology.S2S_PORT, component_port=topology.COMPONENT_PORT,

@@ -59,8 +59,10 @@ class Pki:
 
         self._leaf(topology.EKU, BOTH, [topology.EKU, topology.EKU_CHAT, topology.EKU_LIBRARY])
         self._leaf(topology.LE, SERVER, [topology.LE, topology.LE_CHAT], issuer=SERVER_ISSUER)
-        self._leaf(topology.PROSODY, BOTH, [topology.PROSODY, topology.PROSODY_COMPONENT])
+        self._leaf(topology.PROSODY, BOTH, [topology.PROSODY, topology.PROSODY_COMPONENT, topology.PROSODY_BIDI])
         self._leaf(topology.PROSODY_EXPIRED, BOTH, [topology.PROSODY_EXPIRED], end=EXPIRED_TO)
+        for name in (topology.EKU_DIALBACK, topology.PROSODY_DIALBACK, topology.EJABBERD_DIALBACK):
+            self._leaf(name, BOTH, [name], end=EXPIRED_TO)
         self._leaf(topology.PROSODY_WRONG_NAME, BOTH, [topology.NOBODY])
         self._leaf(topology.EJABBERD, BOTH, [topology.EJABBERD, topology.EJABBERD_COMPONENT])
         for path in self.directory.iterdir():

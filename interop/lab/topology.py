@@ -16,6 +16,7 @@ COMPONENT_SECRET = "lab-secret"
 EKU = "eku.example"
 EKU_CHAT = "chat.eku.example"
 EKU_LIBRARY = "lib.eku.example"
+EKU_DIALBACK = "dialback.eku.example"  # its certificate has expired: DNS is all that proves it
 LE = "le.example"
 LE_CHAT = "chat.le.example"
 
@@ -23,16 +24,21 @@ PROSODY = "prosody.example"
 PROSODY_COMPONENT = "comp.prosody.example"
 PROSODY_EXPIRED = "expired.prosody.example"
 PROSODY_WRONG_NAME = "wrongname.prosody.example"
+PROSODY_DIALBACK = "dialback.prosody.example"  # expired, too; dialback is loaded for it alone
+PROSODY_BIDI = "bidi.prosody.example"  # the certificate of PROSODY; bidirectional streams for it alone
 EJABBERD = "ejabberd.example"
 EJABBERD_COMPONENT = "comp.ejabberd.example"
+EJABBERD_DIALBACK = "dialback.ejabberd.example"  # expired, too
 
 # A name that no host of the lab has, for the certificate with the wrong name.
 NOBODY = "nobody.example"
 
 HOSTS = {
     EKU: NODE_ADDRESS, EKU_CHAT: NODE_ADDRESS, EKU_LIBRARY: NODE_ADDRESS,
+    EKU_DIALBACK: NODE_ADDRESS,
     LE: NODE_ADDRESS, LE_CHAT: NODE_ADDRESS,
     PROSODY: PROSODY_ADDRESS, PROSODY_COMPONENT: PROSODY_ADDRESS,
     PROSODY_EXPIRED: PROSODY_ADDRESS, PROSODY_WRONG_NAME: PROSODY_ADDRESS,
+    PROSODY_DIALBACK: PROSODY_ADDRESS, PROSODY_BIDI: PROSODY_ADDRESS, EJABBERD_DIALBACK: EJABBERD_ADDRESS,
     EJABBERD: EJABBERD_ADDRESS, EJABBERD_COMPONENT: EJABBERD_ADDRESS,
 }

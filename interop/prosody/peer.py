@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""peer.py: Prosody, strict: certificates are the only way in (no dialback)."""
+"""peer.py: Prosody, strict: certificates are the only way in, but for two domains that may use dialback with each other."""
+import json
 import shutil
 from pathlib import Path
 
@@ -19,6 +20,7 @@ use_ipv6 = false
 unbound = {{ resolvconf = true; hoststxt = false; trusted = "{trust_anchor}" }}
 s2s_require_encryption = true
 s2s_secure_auth = true
+s2s_insecure_domains = {{ "{insecure}" }}
 ssl = {{ cafile = "{ca_file}"; capath = "/nonexistent" }} -- the lab's CA instead of the system's
 log = {{ {level} = "*console" }}
 """
@@ -29,8 +31,11 @@ HOST = """\
 """
 
 
-def component(domain):
-    return f'Component "{domain}"\n  component_secret = "{topology.COMPONENT_SECRET}"'
+def component(domain, modules=()):
+    text = f'Component "{domain}"\n  component_secret = "{topology.COMPONENT_SECRET}"'
+    if modules:
+        text += f"\n  modules_enabled = {{ {', '.join(json.dumps(m) for m in modules)} }}; modules_disabled = {{}}"
+    return text
 
 
 def start(lab, pki):
@@ -41,9 +46,11 @@ def start(lab, pki):
     config = CONFIG.format(
         directory=lab.inside(directory), address=topology.PROSODY_ADDRESS, s2s_port=topology.S2S_PORT,
         component_port=topology.COMPONENT_PORT, ca_file=lab.inside(pki.ca_file),
-        trust_anchor=UNUSED_TRUST_ANCHOR, level="debug" if lab.debug else "info")
+        trust_anchor=UNUSED_TRUST_ANCHOR, insecure=topology.EKU_DIALBACK, level="debug" if lab.debug else "info")
     for kind, name in ((f'VirtualHost "{topology.PROSODY}"', topology.PROSODY),
                        (component(topology.PROSODY_COMPONENT), topology.PROSODY),
+                       (component(topology.PROSODY_DIALBACK, ["dialback"]), topology.PROSODY_DIALBACK),
+                       (component(topology.PROSODY_BIDI, ["s2s_bidi"]), topology.PROSODY),
                        (component(topology.PROSODY_EXPIRED), topology.PROSODY_EXPIRED),
                        (component(topology.PROSODY_WRONG_NAME), topology.PROSODY_WRONG_NAME)):
         config += HOST.format(kind=kind, certificate=lab.inside(pki.certificate(name)), key=lab.inside(pki.key(name)))
