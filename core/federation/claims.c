@@ -75,9 +75,37 @@ static void call_failed(s2s__stream *call, s2s_stanza_error error, const char *w
     refuse(c, error, why);
 }
 
+static s2s__stream *new_call(s2s__claim *c)
+{
+    s2s__stream *call = s2s__stream_new(c->stream->f, S2S_INITIATOR, s2s_str_of(c->local), s2s_str_of(c->remote));
+    if (!call)
+        return NULL;
+    call->is_call = true;
+    call->call = c;
+    c->call = call;
+    return call;
+}
+
+/* The next address gets a stream of its own; the old one closes by itself. False: out of memory. */
+static bool go_on(s2s__stream *old, const char *why)
+{
+    s2s__stream *call = new_call(old->call);
+    if (!call)
+        return false;
+    call->since = old->since; /* one deadline for all */
+    call->dial = old->dial;
+    old->dial = NULL;
+    old->call = NULL;
+    s2s__dial_note(call->dial, why);
+    s2s__dial_next(call->dial, call);
+    return true;
+}
+
 void s2s__claim_call_closed(s2s__stream *call, const s2s_close *close)
 {
-    call_failed(call, S2S_SE_REMOTE_SERVER_TIMEOUT, close->text);
+    bool more = call->call && call->dial && !call->f->stopping && s2s__dial_has_more(call->dial);
+    if (!more || !go_on(call, close->text))
+        call_failed(call, S2S_SE_REMOTE_SERVER_TIMEOUT, close->text);
 }
 
 void s2s__claim_call_answered(s2s__stream *call, s2s_dialback_outcome outcome, s2s_stanza_error error)
@@ -99,11 +127,19 @@ void s2s__claim_call_answered(s2s__stream *call, s2s_dialback_outcome outcome, s
     answer(c, outcome, S2S_SE_UNDEFINED_CONDITION);
 }
 
+/* An attempt that may not be the last does not get all of the time. */
+static s2s_time call_deadline(const s2s__stream *call)
+{
+    const s2s_limits *limits = &call->f->env->limits;
+    s2s_time by = call->since + limits->dialback_ms, at = uv_now(call->f->loop) + limits->attempt_ms;
+    return s2s__dial_has_more(call->dial) && at < by ? at : by;
+}
+
 static void call_connected(s2s__stream *call, uv_tcp_t *tcp)
 {
     s2s_session_options options;
     s2s_session_options_init(&options, S2S_INITIATOR);
-    options.negotiate_by = call->since + call->f->env->limits.dialback_ms;
+    options.negotiate_by = call_deadline(call);
     options.verify_id = s2s_str_of(call->call->id);
     options.verify_key = s2s_str_of(call->call->key);
     if (s2s__stream_dialed(call, tcp, &options) == S2S_OK)
@@ -154,14 +190,11 @@ static void start_call(s2s__claim *c)
         refuse(c, S2S_SE_RESOURCE_CONSTRAINT, "too many calls to authoritative servers");
         return;
     }
-    s2s__stream *call = s2s__stream_new(f, S2S_INITIATOR, s2s_str_of(c->local), s2s_str_of(c->remote));
+    s2s__stream *call = new_call(c);
     if (!call) {
         refuse(c, S2S_SE_RESOURCE_CONSTRAINT, "out of memory");
         return;
     }
-    call->is_call = true;
-    call->call = c;
-    c->call = call;
     f->calls++;
     s2s_err err = s2s__stream_dial(call, call->since + f->env->limits.dialback_ms, call_dialed);
     if (err == S2S_OK)

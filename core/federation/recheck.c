@@ -21,7 +21,7 @@ static bool rests_on_certificate(const s2s__stream *s)
 static void withdraw(s2s__stream *s, s2s_cond cond, const char *why)
 {
     s2s__report_withdrawn(s, why);
-    s->verdict.trusted = false;
+    s->verdict.trusted = s->verdict.dialback = false;
     s2s__connection_close(s->connection, cond, NULL);
 }
 
@@ -46,14 +46,17 @@ void s2s__recheck_note(s2s__stream *s)
         wake_within(s->f, left > 0 ? (s2s_time)left * MS_PER_SECOND : 0);
 }
 
-/* Is the peer still one that we talk to at all? */
-static bool is_allowed(const s2s__stream *s)
+/* Whether DNS is what it rests on: the policy's rule may take that away, too. */
+static bool rests_on_dialback(const s2s__stream *s)
 {
-    const s2s_policy *policy = &s->f->policy;
-    s2s_remote_rule rule = {.size = sizeof rule, .allow = true};
-    if (policy->ops->remote_rule)
-        policy->ops->remote_rule(policy->self, s2s_str_of(s->local), s2s_str_of(s->remote), &rule);
-    return rule.allow;
+    return s->established && s->judged && !s->verdict.trusted && s->verdict.dialback;
+}
+
+static s2s_remote_rule rule_of(const s2s__stream *s)
+{
+    s2s_remote_rule rule;
+    s2s__federation_rule(s->f, s2s_str_of(s->local), s2s_str_of(s->remote), &rule);
+    return rule;
 }
 
 void s2s__recheck_answer(s2s__stream *s, const s2s_verdict *verdict)
@@ -69,12 +72,21 @@ void s2s__recheck_answer(s2s__stream *s, const s2s_verdict *verdict)
 static void check(s2s__stream *s, int64_t wall)
 {
     s->checked = s->f->recheck.round;
+    s2s_remote_rule rule = rule_of(s);
     if (s->verdict.expires != 0 && s->verdict.expires <= wall)
         withdraw(s, S2S_COND_RESET, "the peer's certificate, or a CA's above it, has expired");
-    else if (!is_allowed(s))
+    else if (!rule.allow)
         withdraw(s, S2S_COND_POLICY_VIOLATION, "the configuration does not allow this remote domain any more");
     else
         s2s__stream_judge(s);
+}
+
+static void check_dialback(s2s__stream *s)
+{
+    s2s_remote_rule rule = rule_of(s);
+    s->checked = s->f->recheck.round;
+    if (!rule.allow || !rule.dialback)
+        withdraw(s, S2S_COND_POLICY_VIOLATION, "the configuration does not allow dialback with this remote domain any more");
 }
 
 /* One slice of the streams that wait; returns how long until the next look. */
@@ -84,6 +96,8 @@ static s2s_time look(s2s_federation *f)
     unsigned judged = 0;
     for (s2s__stream *s = f->streams, *next; s; s = next) {
         next = s->next;
+        if (rests_on_dialback(s) && s->checked != f->recheck.round)
+            check_dialback(s);
         if (!rests_on_certificate(s))
             continue;
         int64_t left = s->verdict.expires != 0 ? s->verdict.expires - wall : nearest;

@@ -18,6 +18,15 @@ static bool may_answer(const s2s_session *s)
            s->state == ESTABLISHED;
 }
 
+/* Dialback waits for a third server: more time, but only once as much as there was. */
+static void extend(s2s_session *s, s2s_time ms)
+{
+    s2s_time by = s->now + ms;
+    by = by < s->negotiate_at_most ? by : s->negotiate_at_most;
+    if (s->negotiate_by < by)
+        s->negotiate_by = by;
+}
+
 static void answer(s2s_session *s, s2s__dialback_kind kind, s2s_str from, s2s_str to, s2s_str id,
                    s2s_dialback_outcome outcome, s2s_stanza_error error)
 {
@@ -61,9 +70,7 @@ static void take_claim(s2s_session *s, const s2s__dialback *m)
     if (!s2s__ok(s, err))
         return;
     pair = s2s__pairs_find(&s->pairs, local, remote);
-    s2s_time by = s->now + s->env->limits.dialback_ms + s->env->limits.close_ms;
-    if (s->negotiate_by < by) /* the answer of the caller comes first */
-        s->negotiate_by = by;
+    extend(s, (s2s_time)s->env->limits.dialback_ms + s->env->limits.close_ms); /* the caller's answer comes first */
     raise(s, S2S_EV_DIALBACK_RESULT, s2s_str_of(pair->local), s2s_str_of(pair->remote));
     s->event.key = m->key;
 }
@@ -160,7 +167,7 @@ void s2s__dialback_start(s2s_session *s)
         !s2s__ok(s, s2s__dialback_write_request(&s->out, DIALBACK_RESULT, local, remote, S2S_STR_ABSENT,
                                                 s2s_str_of(key))))
         return;
-    s->negotiate_by = s->now + s->env->limits.negotiation_ms; /* the peer calls back in between */
+    extend(s, s->env->limits.negotiation_ms);
     s2s__set_state(s, EXPECT_DIALBACK);
 }
 

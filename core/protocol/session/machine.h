@@ -59,6 +59,7 @@ struct s2s_session {
     s2s__state state;
     s2s_time now; /* of the call that runs */
     s2s_time negotiate_by, close_by;
+    s2s_time negotiate_at_most; /* with what dialback adds */
     s2s__reader *reader;
     s2s__buf out;
     char *local, *remote;  /* normal form; acceptor: as the header in force claims, NULL if it does not */

@@ -207,6 +207,7 @@ s2s_err s2s_session_new(const s2s_env *env, const s2s_session_options *options, 
             goto fail;
         s->header_sent = !options->direct_tls;
     }
+    s->negotiate_at_most = s->negotiate_by + env->limits.negotiation_ms;
     s->secret = options->secret;
     s->bidi = options->bidi ? BIDI_POSSIBLE : BIDI_NEVER;
     if (options->verify_key.ptr) {

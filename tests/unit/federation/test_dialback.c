@@ -2,6 +2,7 @@
 /* test_dialback.c: Server Dialback between nodes over real sockets: who gets in, who does not, and that everybody is told. */
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "two_nodes.h"
@@ -260,5 +261,46 @@ Test(dialback, a_verdict_on_a_claim_may_come_later)
     }
     net_until(&n, &n.b.count, 1);
     cr_expect_eq(s2s_federation_answer(n.b.f, n.b.asked, &verdict), S2S_E_NOTFOUND);
+    net_end(&n);
+}
+
+Test(dialback, what_is_not_allowed_any_more_is_closed)
+{
+    net_begin(&n);
+    n.b.refuses = n.b.falls_back = n.a.falls_back = true;
+    net_begin_nodes(&n);
+    cr_assert_eq(node_send(&n.a, "b.example", "one"), S2S_OK);
+    net_until(&n, &n.b.count, 1);
+    s2s_federation_recheck(n.b.f);
+    cr_assert_eq(node_send(&n.a, "b.example", "two"), S2S_OK);
+    net_until(&n, &n.b.count, 2);
+    cr_expect_eq(n.b.ended, 0u, "the rule still stands");
+    n.b.falls_back = false;
+    s2s_federation_recheck(n.b.f);
+    net_until(&n, &n.b.ended, 1);
+    cr_expect_eq(n.b.last_end.cond, S2S_COND_POLICY_VIOLATION);
+    net_end(&n);
+}
+
+Test(dialback, the_next_address_of_the_authoritative_server_is_asked)
+{
+    uv_tcp_t silent;
+    char address[32];
+    dns_row rows[] = {{.name = "_xmpp-server._tcp.a.example", .type = DNS_SRV, .data = "h.example", .priority = 1},
+                      {.name = "_xmpp-server._tcp.a.example", .type = DNS_SRV, .data = "h.example", .priority = 2},
+                      {.name = "h.example", .type = DNS_A, .data = "127.0.0.1"}};
+    net_begin(&n);
+    n.b.t.env.limits.attempt_ms = 500;
+    n.b.refuses = n.b.falls_back = n.a.falls_back = n.route_b_elsewhere = true;
+    net_begin_nodes(&n);
+    listen_silently(&silent, address);
+    rows[0].port = (uint16_t)strtoul(strchr(address, ':') + 1, NULL, 10);
+    rows[1].port = (uint16_t)strtoul(strchr(n.a.address, ':') + 1, NULL, 10);
+    n.dns.rows = rows;
+    n.dns.rows_len = sizeof rows / sizeof *rows;
+    cr_assert_eq(node_send(&n.a, "b.example", "one"), S2S_OK);
+    net_until(&n, &n.b.count, 1);
+    cr_expect_str_eq(streams_of(&n.b).mechanism, "dialback");
+    uv_close((uv_handle_t *)&silent, NULL);
     net_end(&n);
 }
