@@ -64,6 +64,9 @@ void s2s__report_established(const s2s__stream *s)
     add_word(&l, "cipher", info.cipher);
     add_word(&l, "mechanism", info.mechanism);
     add_word(&l, "bidi", info.bidi ? "yes" : "");
+    bool by_dialback = s->role == S2S_INITIATOR && s2s_str_eq(s2s_str_of(info.mechanism), S2S_STR("dialback"));
+    if (by_dialback && s->verdict.trusted) /* else we did not try EXTERNAL */
+        add_word(&l, "reason", "the remote server does not accept our certificate, and took dialback instead");
     add_verdict(&l, &s->verdict);
     write_line(s, S2S_LOG_INFO, "stream established", &l);
 }
