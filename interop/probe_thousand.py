@@ -36,6 +36,7 @@ KINDS = {
     "mute": (1, "unreachable", 10.5),    # its DNS
 }
 HOST = "127.0.0.1"
+MUTE_SECONDS = 4 # longer than a resolver library waits before it asks again
 SPREAD = [kind for kind, (share, _, _) in KINDS.items() for _ in range(share)]
 
 
@@ -127,7 +128,7 @@ async def serve(handler):
 # -- the DNS ----------------------------------------------------------------------------------------------------------
 
 class Dns(asyncio.DatagramProtocol):
-    """SRV and A for each domain; answers come after up to 50 ms."""
+    """SRV and A for each domain; answers come after up to 50 ms, or late as SERVFAIL."""
 
     def __init__(self, ports):
         self.ports = ports  # kind -> port
@@ -144,10 +145,10 @@ class Dns(asyncio.DatagramProtocol):
         question = data[12:at + 5]
         own = [label for label in labels if label[0] == "d" and label[1:].isdigit()]
         kind = domain_of(int(own[0][1:]))[1] if own else "missing"
-        if kind == "mute":
-            return
-        answer, rcode = b"", 0
-        if kind == "missing":
+        answer, rcode, after = b"", 0, random.uniform(0, 0.05)
+        if kind == "mute": # what a resolver says when the domain's own servers are silent
+            rcode, after = 2, MUTE_SECONDS
+        elif kind == "missing":
             rcode = 3
         elif qtype == 33 and labels[0] == "_xmpp-server":
             target = b"\x02xm" + b"".join(bytes([len(l)]) + l.encode() for l in labels[2:]) + b"\0"
@@ -155,7 +156,7 @@ class Dns(asyncio.DatagramProtocol):
         elif qtype == 1 and labels[0] == "xm":
             answer = struct.pack("!HHHIH", 0xC00C, 1, 1, 60, 4) + bytes([127, 0, 0, 1])
         head = data[:2] + struct.pack("!HHHHH", 0x8580 | rcode, 1, 1 if answer else 0, 0, 0)
-        asyncio.get_running_loop().call_later(random.uniform(0, 0.05), self.transport.sendto, head + question + answer, address)
+        asyncio.get_running_loop().call_later(after, self.transport.sendto, head + question + answer, address)
 
 
 # -- the run ----------------------------------------------------------------------------------------------------------

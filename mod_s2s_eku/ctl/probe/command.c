@@ -208,6 +208,9 @@ static bool write_html(const run *r)
 static int report(run *r, bool interrupted)
 {
     bool one = json_array_size(r->names.names) == 1;
+    json_t *sorted = report_sorted(r->kept);
+    json_decref(r->kept);
+    r->kept = sorted;
     if (!one && !r->json)
         report_table(stdout, r->kept);
     if (interrupted)

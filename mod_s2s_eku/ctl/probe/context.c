@@ -11,6 +11,8 @@
 
 #include "policy/facts.h"
 #include "probe/judge.h"
+#include "probe/wire.h"
+#include "protocol/buf.h"
 #include "s2s/addr.h"
 #include "transport/address.h"
 
@@ -98,6 +100,17 @@ static s2s_err make_policy(probe_context *c, char why[S2S_TEXT_MAX])
     return err;
 }
 
+/* Each lookup makes a resolver of its own; here it is seen whether that can be done. */
+static s2s_err check_dns(probe_context *c, char why[S2S_TEXT_MAX])
+{
+    const probe_options *o = c->options;
+    s2s__resolver *resolver = NULL;
+    s2s_err err = s2s__resolver_new(c->loop, c->env, o->dns, o->dns_len, o->anchors, o->anchors_len, &resolver, why);
+    if (err == S2S_OK)
+        s2s__resolver_close(resolver, NULL, NULL);
+    return err;
+}
+
 s2s_err probe_context_init(probe_context *c, const s2s_env *env, uv_loop_t *loop, const probe_options *options,
                            char why[S2S_TEXT_MAX])
 {
@@ -107,6 +120,8 @@ s2s_err probe_context_init(probe_context *c, const s2s_env *env, uv_loop_t *loop
     if (err == S2S_OK && options->route &&
         (err = s2s__address_parse(s2s_str_of(options->route), &c->route)) != S2S_OK)
         (void)snprintf(why, S2S_TEXT_MAX, "--route: not ADDRESS:PORT: %.100s", options->route);
+    if (err == S2S_OK && !(c->room = s2s__alloc(env, sizeof *c->room)))
+        err = S2S_E_NOMEM;
     if (err == S2S_OK)
         err = s2s__credentials_new(env, &c->credentials, why);
     if (err == S2S_OK)
@@ -114,8 +129,7 @@ s2s_err probe_context_init(probe_context *c, const s2s_env *env, uv_loop_t *loop
     if (err == S2S_OK)
         err = make_policy(c, why);
     if (err == S2S_OK)
-        err = s2s__resolver_new(loop, env, options->dns, options->dns_len, options->anchors, options->anchors_len,
-                                &c->resolver, why);
+        err = check_dns(c, why);
     if (err != S2S_OK)
         probe_context_free(c);
     return err;
@@ -123,10 +137,10 @@ s2s_err probe_context_init(probe_context *c, const s2s_env *env, uv_loop_t *loop
 
 void probe_context_free(probe_context *c)
 {
-    s2s__resolver_close(c->resolver, NULL, NULL);
     eku_policy_free(c->policy);
     for (size_t i = 0; i < PROBE_OURS_MAX; i++)
         s2s__identity_unref(c->ours[i].identity);
     s2s__credentials_free(c->credentials);
+    s2s__free(c->env, c->room);
     *c = (probe_context){0};
 }

@@ -50,8 +50,8 @@ typedef struct probe_context {
     const s2s_env *env;
     uv_loop_t *loop;
     const probe_options *options;
-    s2s__resolver *resolver;
     s2s__credentials *credentials;
+    struct wire_room *room;
     eku_policy *policy;
     s2s_policy judge;
     probe_ours ours[PROBE_OURS_MAX];

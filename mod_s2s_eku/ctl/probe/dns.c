@@ -24,6 +24,7 @@ typedef struct question {
 
 struct dns_lookup {
     const probe_context *context;
+    s2s__resolver *resolver; /* of its own: see dns_start() */
     void (*done)(void *arg);
     void *arg;
     uv_timer_t *timer; /* where nothing needs to be asked, the answer comes from the loop all the same */
@@ -68,7 +69,7 @@ static void ask(dns_lookup *d, const char *name, int type, size_t index,
     s2s__answer failed = {.status = S2S__RESOLVED_FAILED, .text = "the question could not be asked"};
     question *q = &d->questions[d->questions_len++];
     *q = (question){.lookup = d, .take = take, .index = index, .type = type};
-    if (s2s__ask_start(d->context->resolver, name, type, on_answer, q, &q->ask) == S2S_OK)
+    if (s2s__ask_start(d->resolver, name, type, on_answer, q, &q->ask) == S2S_OK)
         d->waiting++;
     else
         take(d, index, type, &failed);
@@ -299,6 +300,8 @@ static void round_is_over(dns_lookup *d)
     }
     if (d->asking_hosts)
         hosts_are_over(d);
+    s2s__resolver_close(d->resolver, NULL, NULL);
+    d->resolver = NULL;
     d->done(d->arg);
 }
 
@@ -326,6 +329,14 @@ static void ask_srv(dns_lookup *d)
     }
 }
 
+/* A resolver for each lookup: libunbound notes how a server answers, and when names of one domain are answered late it stops asking
+ * that server about all others too for a while. */
+static s2s_err open_resolver(dns_lookup *d)
+{
+    const probe_options *o = d->context->options;
+    return s2s__resolver_new(d->context->loop, d->context->env, o->dns, o->dns_len, o->anchors, o->anchors_len, &d->resolver, NULL);
+}
+
 s2s_err dns_start(const probe_context *c, const char *ascii, uint16_t port, void (*done)(void *arg), void *arg, dns_lookup **out)
 {
     dns_lookup *d = s2s__alloc(c->env, sizeof *d);
@@ -338,8 +349,14 @@ s2s_err dns_start(const probe_context *c, const char *ascii, uint16_t port, void
     (void)snprintf(d->domain, sizeof d->domain, "%s", ascii);
     d->port = port ? port : S2S__PORT;
     d->only_hosts = port != 0;
-    if (!take_ip(d, ascii))
+    if (!take_ip(d, ascii)) {
+        s2s_err err = open_resolver(d);
+        if (err != S2S_OK) {
+            dns_free(d);
+            return err;
+        }
         (d->only_hosts ? ask_hosts : ask_srv)(d);
+    }
     if (d->waiting == 0) {
         d->timer = s2s__alloc(c->env, sizeof *d->timer);
         if (!d->timer) {
@@ -360,6 +377,7 @@ void dns_free(dns_lookup *d)
         return;
     for (size_t i = 0; i < d->questions_len; i++)
         s2s__ask_cancel(d->questions[i].ask);
+    s2s__resolver_close(d->resolver, NULL, NULL);
     close_timer(d);
     s2s__free(d->context->env, d);
 }

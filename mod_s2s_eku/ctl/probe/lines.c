@@ -253,7 +253,8 @@ s2s_err lines_start(attempt *a, void (*done)(void *arg), void *arg, conversation
     c->a = a;
     c->done = done;
     c->arg = arg;
-    s2s_err err = wire_new(a->context->env, a->context->loop, (const struct sockaddr *)&a->endpoint.address, &OPS, c, &c->wire);
+    s2s_err err = wire_new(a->context->env, a->context->loop, a->context->room,
+                           (const struct sockaddr *)&a->endpoint.address, &OPS, c, &c->wire);
     if (err != S2S_OK) {
         s2s__free(a->context->env, c);
         return err;

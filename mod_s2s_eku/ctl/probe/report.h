@@ -18,6 +18,9 @@ void report_html(FILE *out, const json_t *results, const char *title, const char
 /* What the table and the page need of a result: a new, small object. */
 json_t *report_summary_of(const json_t *result);
 
+/* A new array: what needs attention first, then by name. */
+json_t *report_sorted(const json_t *results);
+
 /* The string at `key`; "" if it is none. */
 const char *report_word(const json_t *object, const char *key);
 

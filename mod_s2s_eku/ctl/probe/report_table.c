@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* report_table.c: many results: counting them, and a line for each. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "probe/report.h"
@@ -24,6 +25,40 @@ size_t report_would_break(const json_t *results)
         count += report_breaks_under_strict(r);
     return count;
 }
+
+/* -- order --------------------------------------------------------------------------------------------- */
+
+static int rank_of(const json_t *r)
+{
+    static const char *const RANKS[] = {"refuses", "untrusted", "dialback", "broken", "unreachable", "undecided", "unasked", "accepts"};
+    int rank = 0;
+    while (rank < (int)(sizeof RANKS / sizeof *RANKS) && strcmp(RANKS[rank], report_word(r, "answer")) != 0)
+        rank++;
+    return rank;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const json_t *x = *(json_t *const *)a, *y = *(json_t *const *)b;
+    int by_rank = rank_of(x) - rank_of(y);
+    return by_rank ? by_rank : strcmp(report_word(x, "domain"), report_word(y, "domain"));
+}
+
+json_t *report_sorted(const json_t *results)
+{
+    size_t count = json_array_size(results);
+    json_t *out = json_array(), **list = calloc(count + 1, sizeof *list);
+    for (size_t i = 0; list && i < count; i++)
+        list[i] = json_array_get(results, i);
+    if (list)
+        qsort(list, count, sizeof(json_t *), compare);
+    for (size_t i = 0; list && i < count; i++)
+        json_array_append(out, list[i]);
+    free(list);
+    return out;
+}
+
+/* -- counting ------------------------------------------------------------------------------------------ */
 
 static size_t place_of(const char *word, report_share *out, size_t len)
 {

@@ -11,6 +11,7 @@ typedef enum state { CONNECTING, CLEAR, HANDSHAKING, SECURE, ENDING, OVER } stat
 struct wire {
     const s2s_env *env;
     uv_loop_t *loop;
+    wire_room *room;
     const wire_ops *ops;
     void *user;
     state state;
@@ -25,7 +26,6 @@ struct wire {
     bool cancelled;
     wire_end how;
     char text[S2S_TEXT_MAX];
-    char buffer[WIRE_READ_MAX], plain[WIRE_READ_MAX];
 };
 
 /* Bytes on their way, behind the request. */
@@ -201,7 +201,7 @@ static void read_tls(wire *w, bool eof)
 {
     while (w->state == SECURE || w->state == ENDING) {
         size_t got = 0;
-        s2s_err err = s2s__pump_read(w->pump, (uint8_t *)w->plain, sizeof w->plain, &got);
+        s2s_err err = s2s__pump_read(w->pump, (uint8_t *)w->room->plain, WIRE_READ_MAX, &got);
         flush(w);
         if (err == S2S_E_AGAIN || w->state == OVER)
             return;
@@ -210,13 +210,13 @@ static void read_tls(wire *w, bool eof)
         else if (err != S2S_OK)
             tls_failed(w, eof);
         else if (w->state == SECURE)
-            w->ops->bytes(w->user, (s2s_bytes){(uint8_t *)w->plain, got});
+            w->ops->bytes(w->user, (s2s_bytes){(uint8_t *)w->room->plain, got});
     }
 }
 
 static void take(wire *w, size_t len)
 {
-    s2s_bytes in = {(uint8_t *)w->buffer, len};
+    s2s_bytes in = {(uint8_t *)w->room->cipher, len};
     w->received += len;
     if (w->received > WIRE_INPUT_MAX) {
         end(w, WIRE_LIMIT, "the peer sends more than a probe takes");
@@ -240,7 +240,7 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
     wire *w = handle->data;
     (void)suggested;
-    *buf = uv_buf_init(w->buffer, sizeof w->buffer);
+    *buf = uv_buf_init(w->room->cipher, WIRE_READ_MAX);
 }
 
 static void on_eof(wire *w)
@@ -289,14 +289,15 @@ static void on_failed_at_once(uv_timer_t *timer)
     end(w, WIRE_LOST, uv_strerror(w->failed));
 }
 
-s2s_err wire_new(const s2s_env *env, uv_loop_t *loop, const struct sockaddr *address, const wire_ops *ops, void *user,
-                 wire **out)
+s2s_err wire_new(const s2s_env *env, uv_loop_t *loop, wire_room *room, const struct sockaddr *address, const wire_ops *ops,
+                 void *user, wire **out)
 {
     wire *w = s2s__alloc(env, sizeof *w);
     if (!w)
         return S2S_E_NOMEM;
     w->env = env;
     w->loop = loop;
+    w->room = room;
     w->ops = ops;
     w->user = user;
     (void)uv_timer_init(loop, &w->timer);

@@ -16,6 +16,11 @@ enum {
 
 typedef struct wire wire;
 
+/* What all wires of a loop read into: nothing in it outlives a callback. */
+typedef struct wire_room {
+    char cipher[WIRE_READ_MAX], plain[WIRE_READ_MAX];
+} wire_room;
+
 typedef enum wire_end {
     WIRE_OURS,    /* after wire_close() */
     WIRE_CLOSED,  /* the peer ended it */
@@ -36,9 +41,9 @@ typedef struct wire_ops {
     void (*ended)(void *user, wire_end how, const char *text);
 } wire_ops;
 
-/* Connects. `env`, `ops` outlive the wire. S2S_OK or S2S_E_NOMEM; a connection that fails at once is reported from the loop. */
-s2s_err wire_new(const s2s_env *env, uv_loop_t *loop, const struct sockaddr *address, const wire_ops *ops, void *user,
-                 wire **out);
+/* Connects. `env`, `room` and `ops` outlive the wire. S2S_OK or S2S_E_NOMEM; a connection that fails at once is reported from the loop. */
+s2s_err wire_new(const s2s_env *env, uv_loop_t *loop, wire_room *room, const struct sockaddr *address, const wire_ops *ops,
+                 void *user, wire **out);
 /* The deadline, in milliseconds from now; it replaces the one before. */
 void wire_deadline(wire *w, uint64_t milliseconds);
 /* TLS from here on; what was written before goes out in the clear. S2S_OK or as s2s__pump_new. */

@@ -452,7 +452,7 @@ s2s_err xmpp_start(attempt *a, void (*done)(void *arg), void *arg, conversation 
     s2s__buf_init(&c->out, env, OUTPUT_MAX);
     s2s_err err = s2s__reader_new(env, NS_SERVER, &c->reader);
     if (err == S2S_OK)
-        err = wire_new(env, a->context->loop, (const struct sockaddr *)&a->endpoint.address, &OPS, c, &c->wire);
+        err = wire_new(env, a->context->loop, a->context->room, (const struct sockaddr *)&a->endpoint.address, &OPS, c, &c->wire);
     if (err != S2S_OK) {
         free_conversation(c);
         return err;

@@ -58,7 +58,9 @@ static json_t *summaries(void)
     json_array_foreach(all, i, r)
         json_array_append_new(out, report_summary_of(r));
     json_decref(all);
-    return out;
+    all = report_sorted(out);
+    json_decref(out);
+    return all;
 }
 
 Test(ctl_report, text_of_each_domain)
