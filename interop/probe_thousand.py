@@ -3,7 +3,8 @@
 """probe_thousand.py: a thousand domains on loopback, some slow, some dead, some tarpits: how long does `s2sctl probe` take for them all,
 and how much memory does it hold?
 
-    probe_thousand.py --bindir DIR [--domains 1000] [--jobs 64] [--rate 200] [--html FILE] [--output FILE]
+    probe_thousand.py --bindir DIR [--domains 1000] [--jobs 64] [--rate 200] [--interrupt SECONDS] [--html FILE]
+                      [--output FILE]
 
 Most domains are served by one s2sd, a part of them through a relay that delays; the rest leads to nobody, to servers that say nothing
 or a little for ever, to something else than XMPP, to names that do not exist, and to a DNS that does not answer. Exit status 1: an answer was
@@ -14,6 +15,7 @@ import asyncio
 import collections
 import json
 import random
+import signal
 import struct
 import subprocess
 import sys
@@ -173,6 +175,20 @@ async def watch_memory(pid, samples):
         await asyncio.sleep(0.25)
 
 
+async def interrupt(command, output, seconds):
+    """Ctrl-C in the middle: what is done is kept, and the same command takes up the rest."""
+    child = await asyncio.create_subprocess_exec(*map(str, command), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    await asyncio.sleep(seconds)
+    child.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    _, told = await child.communicate()
+    kept = output.read_text(encoding="utf-8").splitlines()
+    for line in kept:
+        json.loads(line)
+    print(f"interrupted after {seconds} s: exit status {child.returncode} after {time.monotonic() - began:.1f} s, {len(kept)} results kept: "
+          f"{told.decode().strip().splitlines()[-1]}")
+
+
 async def probe(options, directory, domains, dns_port):
     names = directory / "domains"
     names.write_text("".join(f"{domain}\n" for domain, _ in domains), encoding="utf-8")
@@ -182,6 +198,8 @@ async def probe(options, directory, domains, dns_port):
                "--jobs", str(options.jobs), "--rate", str(options.rate), "--output", output, f"@{names}"]
     if options.html:
         command += ["--html", options.html]
+    if options.interrupt:
+        await interrupt(command, output, options.interrupt)
     samples, began = [], time.monotonic()
     child = await asyncio.create_subprocess_exec(*map(str, command), stdout=subprocess.DEVNULL)
     watcher = asyncio.create_task(watch_memory(child.pid, samples))
@@ -232,6 +250,7 @@ def main():
     parser.add_argument("--domains", type=int, default=1000)
     parser.add_argument("--jobs", type=int, default=64)
     parser.add_argument("--rate", type=int, default=200)
+    parser.add_argument("--interrupt", type=float, help="first run it for so many seconds, and then Ctrl-C")
     parser.add_argument("--html", type=Path)
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()

@@ -113,6 +113,7 @@ void attempt_read_tls(attempt *a, const s2s__pump *pump)
                         .tlsa = dane ? tlsa->records : NULL,
                         .tlsa_len = dane ? tlsa->len : 0,
                         .chain = chain,
+                        .staple = s2s__pump_staple(pump),
                         .chain_len = len < S2S__ANSWER_MAX ? len : S2S__ANSWER_MAX};
     a->tls = true;
     copy_word(a->tls_version, s2s_str_of(s2s__pump_version(pump)));

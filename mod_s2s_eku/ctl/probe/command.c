@@ -205,6 +205,19 @@ static bool write_html(const run *r)
     return true;
 }
 
+/* Before anything is probed: can it be written at all? What stands there stays until there is something better. */
+static bool check_html(const run *r)
+{
+    FILE *out = r->html ? fopen(r->html, "ae") : NULL;
+    if (!r->html || out) {
+        if (out)
+            (void)fclose(out);
+        return true;
+    }
+    (void)fprintf(stderr, "s2sctl: probe: %s: %s\n", r->html, strerror(errno));
+    return false;
+}
+
 static int report(run *r, bool interrupted)
 {
     bool one = json_array_size(r->names.names) == 1;
@@ -262,7 +275,7 @@ int command_probe(int argc, char **argv)
         }
         fine = read_option(&r, option, optarg);
     }
-    if (fine && read_names(&r, argc - optind, argv + optind)) {
+    if (fine && read_names(&r, argc - optind, argv + optind) && check_html(&r)) {
         r.list.progress = isatty(STDERR_FILENO) && json_array_size(r.names.names) > 1;
         (void)signal(SIGPIPE, SIG_IGN);
         status = probe_all(&r);

@@ -157,7 +157,7 @@ static void summarise(const probe_record *r, probe_answer answer, const attempt 
     case ANSWER_REFUSES:
     case ANSWER_UNTRUSTED:
     case ANSWER_BROKEN:
-    case ANSWER_UNREACHABLE: (void)snprintf(out, CONCLUDE_TEXT_MAX, "%s", first ? first : domain); return;
+    case ANSWER_UNREACHABLE: (void)snprintf(out, CONCLUDE_TEXT_MAX, "%s", first && *first ? first : domain); return;
     }
 }
 
@@ -178,13 +178,14 @@ static const char *decision(bool accept)
 static json_t *verdict_json(const attempt *best)
 {
     if (!best || !best->judgement.judged)
-        return json_pack("{s:b, s:n, s:n, s:n, s:n, s:n, s:n, s:n}", "trusted", 0, "chain", "identity", "eku", "purpose",
-                         "would", "reason", "expires");
+        return json_pack("{s:b, s:n, s:n, s:n, s:n, s:n, s:n, s:n, s:n, s:n}", "trusted", 0, "chain", "identity", "eku",
+                         "purpose", "would", "revocation", "dane", "reason", "expires");
     const s2s_verdict *v = &best->judgement.receiver, *i = &best->judgement.initiator;
-    return json_pack("{s:b, s:s, s:s, s:s, s:{s:b, s:b}, s:{s:s, s:s}, s:o, s:o}", "trusted", v->trusted, "chain",
+    return json_pack("{s:b, s:s, s:s, s:s, s:{s:b, s:b}, s:{s:s, s:s}, s:s, s:s, s:o, s:o}", "trusted", v->trusted, "chain",
                      s2s_chain_status_word(v->chain), "identity", s2s_identity_word(v->identity), "eku",
                      s2s_eku_word(v->eku), "purpose", "server", i->purpose_server, "client", i->purpose_client, "would",
-                     "tolerant", decision(i->would_tolerant), "strict", decision(i->would_strict), "reason",
+                     "tolerant", decision(i->would_tolerant), "strict", decision(i->would_strict),
+                     "revocation", s2s_revocation_word(v->revocation), "dane", s2s_dane_word(v->dane), "reason",
                      text_or_null(v->reason), "expires", judge_time(v->expires));
 }
 

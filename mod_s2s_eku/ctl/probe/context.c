@@ -92,6 +92,8 @@ static s2s_err make_policy(probe_context *c, char why[S2S_TEXT_MAX])
     eku_options o;
     eku_options_init(&o, c->env);
     o.system_trust = c->options->system_trust;
+    o.dane = true; /* counts where DNSSEC says "secure" */
+    o.ocsp = EKU_OCSP_SOFT;
     o.ca_files = c->options->ca_files;
     o.ca_files_len = c->options->ca_files_len;
     s2s_err err = eku_policy_new(&o, &c->policy, why);

@@ -24,6 +24,7 @@ static void judge_as(const probe_context *c, const judge_case *which, s2s_role r
                      .chain = which->chain,
                      .chain_len = which->chain_len,
                      .wall = (int64_t)time(NULL),
+                     .staple = role == S2S_ACCEPTOR ? which->staple : (s2s_bytes){NULL, 0},
                      .target = which->target ? s2s_str_of(which->target) : S2S_STR_ABSENT,
                      .tlsa_state = which->tlsa_state,
                      .tlsa = which->tlsa,

@@ -22,6 +22,7 @@ typedef struct judge_case {
     size_t tlsa_len;
     const s2s_bytes *chain;
     size_t chain_len;
+    s2s_bytes staple; /* the OCSP response that came with it */
 } judge_case;
 
 /* Without a chain the verdict says so. */

@@ -170,6 +170,7 @@ static void print_certificate(FILE *out, const json_t *r)
     }
     (void)fprintf(out, "    %-*s trusted: %s, chain: %s, identity: %s, eku: %s\n", COLUMN, "verdict",
                   is_true(r, "trusted") ? "yes" : "no", report_word(r, "chain"), report_word(r, "identity"), report_word(r, "eku"));
+    (void)fprintf(out, "    %-*s %s, DANE: %s\n", COLUMN, "revocation", report_word(r, "revocation"), report_word(r, "dane"));
     (void)fprintf(out, "    %-*s server: %s, client: %s\n", COLUMN, "purpose", is_true(purpose, "server") ? "yes" : "no",
                   is_true(purpose, "client") ? "yes" : "no");
     (void)fprintf(out, "    %-*s tolerant: %s, strict: %s (if it presents this one when it connects)\n", COLUMN, "would",

@@ -10,11 +10,12 @@
 
 #include "transport/address.h"
 
-void world_begin(world *w, s2s_tls_start tls)
+static void begin(world *w, s2s_tls_start tls, bool bidi)
 {
     memset(w, 0, sizeof *w);
     net_begin(&w->net);
     w->net.tls = tls;
+    w->net.b.bidi = bidi;
     net_begin_nodes(&w->net);
     (void)certs_path(&w->net.certs, "a.example.pem", w->cert);
     (void)certs_path(&w->net.certs, "a.example.key", w->key);
@@ -31,6 +32,16 @@ void world_begin(world *w, s2s_tls_start tls)
                                  .route = w->net.b.address,
                                  .route_direct = tls == S2S_TLS_DIRECT,
                                  .timeout_s = 60};
+}
+
+void world_begin(world *w, s2s_tls_start tls)
+{
+    begin(w, tls, false);
+}
+
+void world_begin_bidi(world *w)
+{
+    begin(w, S2S_TLS_STARTTLS, true);
 }
 
 void world_open(world *w)
@@ -138,6 +149,22 @@ void world_publish(world *w, const char *service_name)
     w->net.dns.rows = w->rows;
     w->net.dns.rows_len = 5;
     w->options.route = NULL;
+}
+
+void world_publish_signed(world *w, const char *tlsa)
+{
+    uint16_t port = (uint16_t)strtoul(strrchr(w->net.b.address, ':') + 1, NULL, 10);
+    net_add_domain(&w->net, &w->net.b, "signed.example");
+    (void)certs_path(&w->net.certs, "signed.example.pem", w->ca);
+    (void)snprintf(w->tlsa_name, sizeof w->tlsa_name, "_%u._tcp.xmpp.signed.example", (unsigned)port);
+    w->rows[0] = (dns_row){"_xmpp-server._tcp.signed.example", DNS_SRV, "xmpp.signed.example", 5, 0, port};
+    w->rows[1] = (dns_row){"xmpp.signed.example", DNS_A, "127.0.0.1"};
+    w->rows[2] = (dns_row){w->tlsa_name, DNS_TLSA, tlsa};
+    w->net.dns.rows = w->rows;
+    w->net.dns.rows_len = tlsa ? 3 : 2;
+    w->options.route = NULL;
+    w->options.anchors[0] = w->net.signer.anchor;
+    w->options.anchors_len = 1;
 }
 
 /* -- reading results ------------------------------------------------------------------------------------- */

@@ -27,16 +27,21 @@ typedef struct world {
     bool has_peer, has_context;
     json_t *result;
     dns_row rows[8];
+    char tlsa_name[64];
 } world;
 
 /* Our certificate is shown to b.example at its address, and its CA is trusted; change `options` before world_probe(). */
 void world_begin(world *w, s2s_tls_start tls);
+/* The same where b.example offers bidi. */
+void world_begin_bidi(world *w);
 /* Checks that nothing is left. */
 void world_end(world *w);
 /* A peer that is none; the route goes there. */
 void world_script(world *w, const char *says, bool closes);
-/* The DNS knows `domain` at b.example's port, as one of the two services. */
+/* The DNS knows `service_name` at b.example's port, and names that do not lead anywhere. */
 void world_publish(world *w, const char *service_name);
+/* b.example's server serves signed.example too: SRV, address and, if not NULL, a TLSA record "3 1 1 HEX" in a signed zone that is trusted. */
+void world_publish_signed(world *w, const char *tlsa);
 void world_open(world *w); /* the context */
 /* Probes, and keeps the result. */
 void world_probe(world *w, const char *domain);

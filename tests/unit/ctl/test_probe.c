@@ -202,6 +202,36 @@ Test(ctl_probe, the_records_are_shown)
     expect("dns.hosts.0.addresses.0", "127.0.0.1");
 }
 
+Test(ctl_probe, dnssec_is_shown)
+{
+    world_publish_signed(&w, NULL);
+    world_probe(&w, "signed.example");
+    expect("answer", "accepts");
+    expect("dns.srv.0.dnssec", "secure");
+    expect("dns.hosts.0.dnssec", "secure");
+    expect("dns.tlsa.0.host", "xmpp.signed.example");
+    expect("dns.tlsa.0.status", "none");
+}
+
+Test(ctl_probe, tlsa_records_that_do_not_match_refuse)
+{
+    world_publish_signed(&w, "3 1 1 0000000000000000000000000000000000000000000000000000000000000000");
+    world_probe(&w, "signed.example");
+    expect("dns.tlsa.0.dnssec", "secure");
+    expect("answer", "untrusted");
+    cr_expect(has_code("certificate"), "%s", at(w.result, "summary"));
+}
+
+Test(ctl_probe, forged_records_are_bogus)
+{
+    world_publish_signed(&w, NULL);
+    w.rows[0].forged = true;
+    world_probe(&w, "signed.example");
+    expect("answer", "unreachable");
+    expect("dns.srv.0.dnssec", "bogus");
+    cr_expect(has_code("dns-bogus"));
+}
+
 Test(ctl_probe, stopped_in_the_middle_it_gives_what_it_has)
 {
     probe *p;
@@ -233,6 +263,51 @@ Test(ctl_probe, options_that_cannot_be)
         cr_expect_neq(probe_context_init(&w.context, &w.net.a.t.env, &w.net.loop, &w.options, why), S2S_OK, "%s", ROWS[i].name);
         cr_expect_not_null(strstr(why, ROWS[i].says), "%s: %s", ROWS[i].name, why);
     }
+}
+
+/* Where the peer offers bidi, it is asked two questions, and answers on the same stream. */
+static world bidi;
+
+static void begin_bidi(void)
+{
+    world_begin_bidi(&bidi);
+}
+
+static void end_bidi(void)
+{
+    world_end(&bidi);
+}
+
+TestSuite(ctl_probe_bidi, .init = begin_bidi, .fini = end_bidi, .timeout = 60);
+
+static void on_answer(void *arg, json_t *result)
+{
+    bidi.result = result;
+    (void)arg;
+}
+
+static void answer(const char *id, const char *inner)
+{
+    s2s_stanza st = {.kind = S2S_IQ, .from = S2S_STR("b.example"), .to = S2S_STR("a.example"), .id = s2s_str_of(id),
+                     .type = S2S_STR("result"), .attrs = S2S_STR(""), .inner = s2s_str_of(inner)};
+    cr_assert_eq(s2s_federation_send(bidi.net.b.f, &st), S2S_OK);
+}
+
+Test(ctl_probe_bidi, software_and_features_of_the_bare_domain)
+{
+    probe *p;
+    world_open(&bidi);
+    cr_assert_eq(probe_start(&bidi.context, "b.example", on_answer, NULL, &p), S2S_OK);
+    net_until(&bidi.net, &bidi.net.b.count, 2);
+    cr_expect_str_eq(bidi.net.b.received[0], "iq get probe-version a.example <query xmlns='jabber:iq:version'/>");
+    cr_expect_str_eq(bidi.net.b.received[1], "iq get probe-disco a.example <query xmlns='http://jabber.org/protocol/disco#info'/>");
+    answer("probe-version", "<query xmlns='jabber:iq:version'><name>Test</name><version>1.0</version></query>");
+    answer("probe-disco", "<query xmlns='http://jabber.org/protocol/disco#info'><feature var='urn:xmpp:ping'/></query>");
+    while (!bidi.result)
+        (void)uv_run(&bidi.net.loop, UV_RUN_ONCE);
+    cr_expect_str_eq(at(bidi.result, "answer"), "accepts", "%s", at(bidi.result, "summary"));
+    cr_expect_str_eq(at(bidi.result, "software"), "Test 1.0");
+    cr_expect_str_eq(at(bidi.result, "attempts.0.disco.0"), "urn:xmpp:ping");
 }
 
 /* Direct TLS needs another listener. */
