@@ -188,6 +188,19 @@ static void about_refusal(json_t *list, const probe_record *r, const attempt *a)
         dialback ? "; it offers dialback instead" : "");
 }
 
+/* What is wrong with it before anybody sees it. */
+static void about_our_files(json_t *list, const probe_record *r)
+{
+    for (size_t i = 0; i < r->context->ours_len && *r->context->from; i++) {
+        const probe_ours *ours = &r->context->ours[i];
+        if (ours->identity && !s2s__identity_covers(ours->identity, s2s_str_of(r->context->from)))
+            add(list, "warning", "our-name", WHO_WE, "use a certificate with that domain as a dNSName", "%s does not name %s: others "
+                "refuse it for that alone", ours->file, r->context->from);
+        if (ours->identity && ours->expires < r->wall)
+            add(list, "warning", "our-expiry", WHO_WE, "renew it", "%s has expired", ours->file);
+    }
+}
+
 static void about_ours(json_t *list, const probe_record *r)
 {
     const attempt *yes = NULL, *no = NULL;
@@ -223,6 +236,7 @@ json_t *findings_of(const probe_record *r, probe_answer answer, const attempt *b
             about_handshake(list, r, a);
     }
     about_tcp(list, r);
+    about_our_files(list, r);
     if (answer != ANSWER_UNTRUSTED && best)
         about_certificate(list, r, best);
     return list;

@@ -115,6 +115,13 @@ Test(ctl_probe, the_difference_between_two_certificates_is_told)
     expect("differential.refuses_purpose", "unknown"); /* they permit clients, both of them */
 }
 
+Test(ctl_probe, a_certificate_of_ours_that_names_somebody_else_is_said_to)
+{
+    w.options.from = "x.example";
+    world_probe(&w, "b.example");
+    cr_expect(has_code("our-name"));
+}
+
 Test(ctl_probe, nobody_listens)
 {
     w.options.route = "127.0.0.1:1";
