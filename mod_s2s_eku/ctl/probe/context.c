@@ -36,7 +36,7 @@ void probe_env_init(s2s_env *env)
 {
     static const s2s_env_ops OPS = {.abi = S2S_ENV_ABI, .resize = resize, .random = fill_random};
     s2s_env_init(env, &OPS, NULL);
-    env->limits.dns_ms = PROBE_TCP_MS;
+    env->limits.dns_ms = PROBE_DNS_MS;
 }
 
 const char *probe_protocol_word(probe_protocol protocol)

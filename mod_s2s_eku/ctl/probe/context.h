@@ -14,6 +14,7 @@ enum {
     PROBE_OURS_MAX = 4,       /* certificates of ours that are tried one after the other */
     PROBE_FILES_MAX = 16,     /* CA files, DNS servers, trust anchors: each */
     PROBE_ENDPOINTS_MAX = 16, /* addresses of one domain that are tried; the rest is named, not tried */
+    PROBE_DNS_MS = 5000,      /* one DNS question */
     PROBE_TCP_MS = 5000,      /* one TCP connection attempt */
     PROBE_DIALOG_MS = 15000,  /* from TCP to the end of one conversation */
     PROBE_TIMEOUT_S = 60,     /* all of one domain, unless --timeout says otherwise */

@@ -19,7 +19,7 @@ static const char STYLE[] =
     ".scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.9rem}"
     "caption{text-align:left;color:var(--soft);padding-bottom:.3rem}"
     "th,td{text-align:left;vertical-align:top;padding:.35rem .5rem;border-bottom:1px solid var(--line)}"
-    "thead th{background:var(--head);position:sticky;top:0}tbody th{font-weight:600;min-width:9rem;overflow-wrap:anywhere}td:nth-child(9){white-space:nowrap}td:last-child{min-width:15rem}"
+    "thead th{background:var(--head);position:sticky;top:0}tbody th{font-weight:600;min-width:9rem;overflow-wrap:anywhere}td:nth-child(10){white-space:nowrap}td:last-child{min-width:15rem}"
     ".num{text-align:right}.good{color:var(--good)}.warn{color:var(--warn)}.bad{color:var(--bad)}.none{color:var(--none)}"
     ".f-good{fill:var(--good)}.f-warn{fill:var(--warn)}.f-bad{fill:var(--bad)}.f-none{fill:var(--none)}.f-plain{fill:var(--plain)}"
     "summary{cursor:pointer}ul{margin:.3rem 0;padding-left:1.2rem}"
@@ -48,7 +48,7 @@ static const char *tone_of(const char *word)
                  {"untrusted", "bad"}, {"broken", "bad"}, {"unreachable", "none"}, {"unknown", "none"}, {"accept", "good"},
                  {"refuse", "bad"}, {"valid", "good"}, {"match", "good"}, {"mismatch", "bad"}, {"expired", "bad"},
                  {"external", "good"}, {"TLS1.3", "good"}, {"TLS1.2", "warn"}, {"both", "good"}, {"server", "plain"},
-                 {"client", "bad"}, {"any", "warn"}, {"other", "bad"}};
+                 {"client", "bad"}, {"any", "warn"}, {"other", "bad"}, {"yes", "bad"}, {"no", "good"}};
     for (size_t i = 0; i < sizeof TONES / sizeof *TONES; i++) {
         if (strcmp(TONES[i].word, word) == 0)
             return TONES[i].tone;
@@ -107,9 +107,11 @@ static void charts(FILE *out, const json_t *results)
                                           "unreachable", NULL};
     static const char *const EKUS[] = {"server", "both", "none", "any", "client", "other", NULL};
     static const char *const VERSIONS[] = {"TLS1.3", "TLS1.2", NULL};
+    static const char *const PURPOSES[] = {"yes", "no", "unknown", NULL};
     static const char *const CHAINS[] = {"valid", NULL};
     (void)fputs("<h2>Shares</h2>\n<div class=\"charts\">\n", out);
     chart(out, results, "c-answer", "Answer", "answer", ANSWERS);
+    chart(out, results, "c-purpose", "Does it refuse the purpose of our certificate?", "purpose_refused", PURPOSES);
     chart(out, results, "c-eku", "Extended Key Usage of the certificate", "eku", EKUS);
     chart(out, results, "c-tls", "TLS version", "tls", VERSIONS);
     chart(out, results, "c-chain", "Chain", "chain", CHAINS);
@@ -181,7 +183,7 @@ static void table(FILE *out, const json_t *results)
     (void)fputs("<h2>Domains</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Domains\"><table><caption>Each domain as "
                 "it was seen; strict: whether that policy would take its certificate when it connects</caption><thead><tr>"
                 "<th scope=\"col\">Domain</th><th scope=\"col\">Answer</th><th scope=\"col\">Mechanism</th><th scope=\"col\">TLS</th>"
-                "<th scope=\"col\">Chain</th><th scope=\"col\">Identity</th><th scope=\"col\">EKU</th><th scope=\"col\">Strict</th>"
+                "<th scope=\"col\">Refuses purpose</th><th scope=\"col\">Chain</th><th scope=\"col\">Identity</th><th scope=\"col\">EKU</th><th scope=\"col\">Strict</th>"
                 "<th scope=\"col\">Expires</th><th scope=\"col\" class=\"num\">ms</th><th scope=\"col\">What was found</th></tr></thead>"
                 "<tbody>\n",
                 out);
@@ -196,6 +198,7 @@ static void table(FILE *out, const json_t *results)
         cell(out, report_word(r, "answer"));
         cell(out, report_word(r, "mechanism"));
         cell(out, report_word(r, "tls"));
+        cell(out, report_word(r, "purpose_refused"));
         cell(out, report_word(r, "chain"));
         cell(out, report_word(r, "identity"));
         cell(out, report_word(r, "eku"));
