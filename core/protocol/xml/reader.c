@@ -1,18 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /* reader.c: from bytes to first-level elements. Expat is stopped at the end of each; the element's bytes stay in our
- * buffer, so a stanza's inside is handed on without being built up and written again. */
+ * buffer, so a stanza's inside is handed on without being built up and written again.
+ *
+ * Most of a stanza is text, and two thirds of expat's time go into looking at it twice. Text that cannot be anything else
+ * is not shown to expat at all: when a handler has just said that a tag ends exactly where the bytes given so far end, what
+ * follows is content, and plain characters of it (plain_text.h) are passed over. Expat alone decides where tags end; where it does
+ * not confirm our guess it gets every byte. */
 #include "protocol/xml/reader.h"
 
 #include <string.h>
 
 #include "protocol/xml/expat_env.h"
 #include "protocol/xml/ns.h"
+#include "protocol/xml/plain_text.h"
 #include "protocol/xml/start_tag.h"
 #include "protocol/xml/utf8.h"
 #include "s2s/session.h"
 
-/* A longer start tag of the stream is not kept, and such a stream keeps its parser. */
-enum { ROOT_TAG_MAX = 2048 };
+enum {
+    ROOT_TAG_MAX = 2048, /* a longer start tag of the stream is not kept, and such a stream keeps its parser */
+    TEXT_WORTH = 48, /* less text is shown to expat: one more call costs as much */
+};
 
 struct s2s__reader {
     const s2s_env *env;
@@ -25,7 +33,10 @@ struct s2s__reader {
 
     s2s__buf buf;              /* bytes of the stream from offset `base` on */
     uint64_t base, given, done; /* stream offsets: buf's first byte; seen by expat; end of the last item */
+    uint64_t skipped;          /* bytes before `given` that expat has not seen: its offsets are less by so much */
+    uint64_t tag_end;          /* where the last tag ended, or the text passed over behind it */
     bool suspended, began;
+    bool whole;                /* a guess was wrong: expat gets the rest of what is there in one piece */
 
     unsigned depth;
     uint32_t declared;         /* namespace declarations of the element about to start: attributes, too */
@@ -72,7 +83,7 @@ static void check(s2s__reader *r, s2s_err err)
 
 static uint64_t event_start(const s2s__reader *r)
 {
-    return (uint64_t)XML_GetCurrentByteIndex(r->parser);
+    return r->skipped + (uint64_t)XML_GetCurrentByteIndex(r->parser);
 }
 
 static uint64_t event_end(const s2s__reader *r)
@@ -153,6 +164,7 @@ static void XMLCALL on_start(void *user, const XML_Char *name, const XML_Char **
     }
     uint32_t attributes = r->declared + (uint32_t)XML_GetSpecifiedAttributeCount(r->parser) / 2;
     r->declared = 0;
+    r->tag_end = event_end(r);
     if (attributes > r->env->limits.xml_attributes) {
         abort_parse(r, S2S_COND_POLICY_VIOLATION, "too many attributes");
         return;
@@ -175,6 +187,7 @@ static void XMLCALL on_end(void *user, const XML_Char *name)
     if (r->cond != S2S_COND_NONE)
         return;
     r->depth--;
+    r->tag_end = event_end(r);
     if (r->depth == 0) {
         r->close_ready = true;
         r->done = event_end(r);
@@ -295,6 +308,7 @@ static bool wake(s2s__reader *r)
     set_handlers(r);
     XML_SetCharacterDataHandler(r->parser, on_text_between);
     r->base = r->given = r->done = r->root.len;
+    r->skipped = r->tag_end = 0;
     return true;
 }
 
@@ -351,7 +365,8 @@ s2s_err s2s__reader_restart(s2s__reader *r, bool keep_pending)
         r->bad = UTF8_OK;
     }
     s2s__buf_free(&r->root);
-    r->base = r->given = r->done = 0;
+    r->base = r->given = r->done = r->skipped = r->tag_end = 0;
+    r->whole = false;
     r->depth = r->declared = 0;
     r->suspended = r->began = false;
     r->open_ready = r->element_ready = r->close_ready = false;
@@ -407,6 +422,49 @@ static void skip_leading_space(s2s__reader *r)
     r->began = r->buf.len > 0;
 }
 
+/* Passes over plain text where expat, having been given all before it, is between two tags of a stanza. */
+static void skip_text(s2s__reader *r)
+{
+    if (r->tag_end != r->given || r->depth < 2 || r->building)
+        return;
+    size_t at = (size_t)(r->given - r->base);
+    size_t n = s2s__plain_text(s2s__buf_bytes(&r->buf) + at, r->buf.len - at);
+    r->given += n;
+    r->skipped += n;
+    r->tag_end += n;
+}
+
+/* How much expat gets next: up to the end of a tag that text worth skipping seems to follow, or all there is. */
+static size_t next_piece(const s2s__reader *r)
+{
+    const uint8_t *start = s2s__buf_bytes(&r->buf) + (r->given - r->base), *end = s2s__buf_bytes(&r->buf) + r->buf.len;
+    const uint8_t *tag = start;
+    if (r->whole || r->depth == 0)
+        return (size_t)(end - start);
+    while ((tag = memchr(tag, '>', (size_t)(end - tag))) != NULL) {
+        tag++;
+        if (end - tag < TEXT_WORTH)
+            break;
+        if (!memchr(tag, '<', TEXT_WORTH))
+            return (size_t)(tag - start);
+    }
+    return (size_t)(end - start);
+}
+
+static enum XML_Status parse_piece(s2s__reader *r)
+{
+    size_t at = (size_t)(r->given - r->base), len = next_piece(r);
+    r->given += len;
+    return s2s__expat_parse(r->env, r->parser, (const char *)s2s__buf_bytes(&r->buf) + at, len, false);
+}
+
+/* Expat has taken a piece without a stop. If no tag ends there, it may be in the middle of one and would look at its
+ * beginning again and again: once is enough. */
+static void check_guess(s2s__reader *r)
+{
+    r->whole = r->tag_end != r->given && r->given != end_of(r);
+}
+
 /* Runs expat to the next stop. False: it has seen all there is. */
 static bool run(s2s__reader *r)
 {
@@ -416,21 +474,20 @@ static bool run(s2s__reader *r)
     } else {
         if (!r->began)
             skip_leading_space(r);
+        skip_text(r);
         if (r->given == end_of(r))
             return false;
         if (!r->parser && !wake(r)) {
             fault(r, S2S_COND_INTERNAL_SERVER_ERROR, "out of memory");
             return true;
         }
-        size_t at = (size_t)(r->given - r->base);
-        size_t len = r->buf.len - at;
-        r->given = end_of(r);
-        status = s2s__expat_parse(r->env, r->parser, (const char *)s2s__buf_bytes(&r->buf) + at, len,
-                                  false);
+        status = parse_piece(r);
     }
     r->suspended = status == XML_STATUS_SUSPENDED;
     if (status == XML_STATUS_ERROR)
         parse_fault(r);
+    else if (!r->suspended)
+        check_guess(r);
     return true;
 }
 
