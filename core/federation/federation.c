@@ -60,17 +60,16 @@ void s2s__federation_drained(s2s_federation *f)
     f->ops->drained(f->user);
 }
 
-/* The normal form of an address's domain; false if it is no address. */
-static bool domain_of(s2s_str jid, char out[S2S_DOMAIN_MAX + 1])
-{
-    s2s_jid parts;
-    return s2s_jid_split(jid, &parts) == S2S_OK && s2s_domain_normalise(parts.domain, out) == S2S_OK;
-}
-
 s2s_err s2s_federation_send(s2s_federation *f, const s2s_stanza *stanza)
 {
     char local[S2S_DOMAIN_MAX + 1], remote[S2S_DOMAIN_MAX + 1];
-    if (!domain_of(stanza->from, local) || !domain_of(stanza->to, remote))
+    s2s_jid sender, receiver;
+    if (s2s_jid_split(stanza->from, &sender) != S2S_OK || s2s_jid_split(stanza->to, &receiver) != S2S_OK)
+        return S2S_E_INVAL;
+    s2s__link *link = s2s__link_known(f, sender.domain, receiver.domain);
+    if (link) /* the way of most stanzas */
+        return s2s__link_send_on(link, stanza);
+    if (s2s_domain_normalise(sender.domain, local) != S2S_OK || s2s_domain_normalise(receiver.domain, remote) != S2S_OK)
         return S2S_E_INVAL;
     s2s_str from = s2s_str_of(local), to = s2s_str_of(remote);
     if (!s2s__federation_domain(f, from) || s2s__federation_domain(f, to))
@@ -137,6 +136,7 @@ S2S_PRINTF(3, 4) static s2s_err refuse(char why[S2S_TEXT_MAX], s2s_err err, cons
 s2s_err s2s_federation_add_domain(s2s_federation *f, s2s_str domain, const char *certificate_file,
                                   const char *key_file, char why[S2S_TEXT_MAX])
 {
+    f->setups++;
     return s2s_setup_add_domain(f->setup, domain, certificate_file, key_file, why);
 }
 

@@ -64,6 +64,7 @@ typedef enum s2s__reach { S2S__UNREACHED, S2S__NO_CONNECTION, S2S__NOT_ESTABLISH
 
 struct s2s__link {
     s2s__slot slot; /* first: a slot is its link */
+    uint64_t setup; /* f->setups when it was last asked whether we serve `local`, and not `remote` */
     s2s_federation *f;
     char *local, *remote;
     s2s__stream *stream; /* NULL: none yet */
@@ -94,6 +95,7 @@ struct s2s_federation {
     s2s__resolver *resolver;
     uv_timer_t stop_timer;
     s2s_setup *setup; /* never NULL */
+    uint64_t setups;  /* counts its changes */
     s2s__recheck recheck;
     s2s__listener **listeners;
     size_t listeners_len;
@@ -195,6 +197,10 @@ void s2s__accepting_rejected(s2s__stream *s, const s2s_stanza *stanza, s2s_stanz
 
 /* link.c */
 s2s_err s2s__link_send(s2s_federation *f, s2s_str local, s2s_str remote, const s2s_stanza *stanza);
+/* The link between two domains, if the names as they stand are in normal form, what was asked about them still holds, and
+ * its stream is established; else NULL: that has to be asked. */
+s2s__link *s2s__link_known(s2s_federation *f, s2s_str local, s2s_str remote);
+s2s_err s2s__link_send_on(s2s__link *link, const s2s_stanza *stanza);
 void s2s__link_established(s2s__link *link);
 void s2s__link_progress(s2s__link *link);
 /* Its stream has ended, or could not be made. If there is another address to try, it goes on with that. */

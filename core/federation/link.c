@@ -283,10 +283,22 @@ s2s_err s2s__link_send(s2s_federation *f, s2s_str local, s2s_str remote, const s
         s2s__federation_bounce(f, stanza, S2S_SE_RESOURCE_CONSTRAINT, "too many remote servers");
         return S2S_OK;
     }
+    link->setup = f->setups;
     if (!link->stream && link->failed_until > uv_now(f->loop)) {
         s2s__federation_bounce(f, stanza, link->failed_error, link->failed_text);
         return S2S_OK;
     }
+    return send_or_queue(link, stanza);
+}
+
+s2s__link *s2s__link_known(s2s_federation *f, s2s_str local, s2s_str remote)
+{
+    s2s__link *link = find(f, local, remote);
+    return link && link->setup == f->setups && link->stream && link->stream->established ? link : NULL;
+}
+
+s2s_err s2s__link_send_on(s2s__link *link, const s2s_stanza *stanza)
+{
     return send_or_queue(link, stanza);
 }
 

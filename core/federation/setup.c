@@ -133,6 +133,7 @@ void s2s_federation_replace(s2s_federation *f, s2s_setup *setup)
 {
     s2s_setup *old = f->setup;
     f->setup = setup;
+    f->setups++;
     for (s2s__stream *s = f->streams, *next; s; s = next) {
         next = s->next;
         close_if_gone(s);

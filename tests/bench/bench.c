@@ -52,6 +52,10 @@ static bool answer(pair *p, s2s_session *s)
     case S2S_EV_STANZA: p->received++; break;
     case S2S_EV_START_TLS: /* the other side's, too: see shake_hands */
     case S2S_EV_ESTABLISHED:
+    case S2S_EV_PAIR:
+    case S2S_EV_DIALBACK_RESULT:
+    case S2S_EV_DIALBACK_VERIFY:
+    case S2S_EV_DIALBACK_ANSWER:
     case S2S_EV_REJECTED: break;
     case S2S_EV_CLOSED:
         (void)fprintf(stderr, "s2s-bench: closed: %s\n", e.close->text);
