@@ -43,6 +43,14 @@ void s2s__buf_free(s2s__buf *b)
     b->hint = hint;
 }
 
+void s2s__buf_emptied(s2s__buf *b)
+{
+    if (b->room > S2S__BUF_KEPT)
+        s2s__buf_free(b);
+    else
+        s2s__buf_clear(b);
+}
+
 void s2s__buf_fit(s2s__buf *b)
 {
     if (b->len == 0) {

@@ -23,6 +23,9 @@ typedef struct s2s__buf {
 /* No memory is taken before the first byte. `max` bounds `len`; at most 2 GB. */
 void s2s__buf_init(s2s__buf *b, const s2s_env *env, size_t max);
 void s2s__buf_free(s2s__buf *b);   /* gives the memory back; the buffer is empty and usable */
+/* For an empty buffer of a stream at work: gives back much memory, keeps little for what comes next. */
+#define S2S__BUF_KEPT 4096u
+void s2s__buf_emptied(s2s__buf *b);
 void s2s__buf_fit(s2s__buf *b);    /* gives back what is not used; the bytes may move */
 void s2s__buf_clear(s2s__buf *b);  /* keeps the memory, forgets bytes and failure */
 

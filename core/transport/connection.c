@@ -33,7 +33,7 @@ struct s2s__connection {
     uv_shutdown_t shutdown_req;
     s2s__connection *next_dirty;
     s2s__connection *next_awake, **prev_awake; /* prev_awake NULL: at rest */
-    bool heard;               /* something has come since the last look */
+    bool heard;               /* something has come or gone since the last look */
     size_t stalled_size;      /* libuv's queue when the stall clock was last set */
     s2s_time stalled_by;
     s2s_time linger_by;
@@ -67,8 +67,8 @@ static void forget_dirty(s2s__connection *c)
     c->is_dirty = false;
 }
 
-/* Sees that what comes is not kept ready for ever. */
-static void note_input(s2s__connection *c)
+/* Something came or went: sees that what is kept ready for more is not kept for ever. */
+static void note_use(s2s__connection *c)
 {
     s2s__io *io = c->io;
     c->heard = true;
@@ -100,6 +100,8 @@ static void on_rest(uv_timer_t *timer)
         next = c->next_awake;
         if (!c->heard) {
             s2s_session_rest(c->session);
+            if (c->pump)
+                s2s__pump_rest(c->pump);
             forget_awake(c);
         }
         c->heard = false;
@@ -285,6 +287,7 @@ static void flush(s2s__connection *c)
     size_t len;
     if (c->closing || c->is_writing)
         return;
+    note_use(c);
     collect(c);
     if (c->clear.len > 0) {
         len = write_out(c, s2s__buf_bytes(&c->clear), c->clear.len);
@@ -498,7 +501,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     }
     if (n == 0 || c->over)
         return;
-    note_input(c);
+    note_use(c);
     s2s_bytes in = {(const uint8_t *)buf->base, (size_t)n};
     if (!c->pump) {
         if (s2s_session_feed(c->session, now(c), in) == S2S_E_STATE)
@@ -506,13 +509,13 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         drive(c);
         return;
     }
-    s2s_err err = s2s__pump_feed(c->pump, in);
-    if (err != S2S_OK) {
+    s2s__pump_lend(c->pump, in);
+    take_cipher(c);
+    s2s_err err = s2s__pump_keep(c->pump); /* paused in the middle of it */
+    if (err != S2S_OK && !c->over) {
         s2s_session_lost(c->session, now(c), s2s_strerror(err));
         drive(c);
-        return;
     }
-    take_cipher(c);
 }
 
 /* -- making one ---------------------------------------------------------------------------------------- */

@@ -27,6 +27,7 @@ struct s2s__pump {
     void (*requested)(void *arg, bool tls13, s2s_bytes message);
     void *requested_arg;
     s2s__buf in, out;
+    s2s_bytes lent;   /* what is behind `in`: the caller's, while it says so */
     enum state state;
     bool eof;         /* TCP has ended: `in` will not grow */
     bool peer_closed; /* close_notify came */
@@ -38,19 +39,29 @@ struct s2s__pump {
 
 /* --- what GnuTLS reads and writes through --- */
 
+static size_t waiting(const s2s__pump *p)
+{
+    return p->in.len + p->lent.len;
+}
+
 static ssize_t pull(gnutls_transport_ptr_t user, void *out, size_t room)
 {
     s2s__pump *p = user;
-    size_t len = p->in.len < room ? p->in.len : room;
-    if (len == 0 && !p->eof) {
+    size_t kept = p->in.len < room ? p->in.len : room;
+    size_t lent = p->lent.len < room - kept ? p->lent.len : room - kept;
+    if (kept + lent == 0 && !p->eof) {
         gnutls_transport_set_errno(p->session, EAGAIN);
         return -1;
     }
-    if (len > 0) {
-        memcpy(out, s2s__buf_bytes(&p->in), len);
-        s2s__buf_drop(&p->in, len);
+    if (kept > 0) {
+        memcpy(out, s2s__buf_bytes(&p->in), kept);
+        s2s__buf_drop(&p->in, kept);
     }
-    return (ssize_t)len;
+    if (lent > 0) {
+        memcpy((uint8_t *)out + kept, p->lent.ptr, lent);
+        p->lent = (s2s_bytes){p->lent.ptr + lent, p->lent.len - lent};
+    }
+    return (ssize_t)(kept + lent);
 }
 
 /* GnuTLS asks for it in some paths although no timeout is set: 1 = pull() would not wait. */
@@ -58,7 +69,7 @@ static int pull_timeout(gnutls_transport_ptr_t user, unsigned ms)
 {
     const s2s__pump *p = user;
     (void)ms;
-    return p->in.len > 0 || p->eof;
+    return waiting(p) > 0 || p->eof;
 }
 
 static ssize_t push(gnutls_transport_ptr_t user, const void *data, size_t len)
@@ -241,6 +252,7 @@ static s2s_err fail(s2s__pump *p, int r)
     if (tell)
         (void)gnutls_alert_send_appropriate(p->session, r); /* best effort: it is over anyway */
     s2s__buf_free(&p->in);
+    p->lent = (s2s_bytes){0};
     return S2S_E_TLS;
 }
 
@@ -248,8 +260,8 @@ static s2s_err fail(s2s__pump *p, int r)
  * or a warning alert. `before` is what there was, so that this comes to an end. */
 static bool go_on(const s2s__pump *p, int r, size_t before)
 {
-    return !gnutls_error_is_fatal(r) && r != GNUTLS_E_REHANDSHAKE && p->in.len > 0 &&
-           p->in.len < before;
+    return !gnutls_error_is_fatal(r) && r != GNUTLS_E_REHANDSHAKE && waiting(p) > 0 &&
+           waiting(p) < before;
 }
 
 static s2s_err out_of_input(s2s__pump *p, int r)
@@ -259,7 +271,7 @@ static s2s_err out_of_input(s2s__pump *p, int r)
     if (p->eof)
         return fail(p, GNUTLS_E_PREMATURE_TERMINATION);
     if (p->in.len == 0)
-        s2s__buf_free(&p->in); /* an idle stream keeps no buffer */
+        s2s__buf_emptied(&p->in);
     return S2S_E_AGAIN;
 }
 
@@ -272,6 +284,27 @@ s2s_err s2s__pump_feed(s2s__pump *p, s2s_bytes cipher)
     s2s_err err = s2s__buf_append(&p->in, cipher.ptr, cipher.len);
     p->in.failed = S2S_OK; /* a refused feed leaves the rest readable */
     return err;
+}
+
+void s2s__pump_lend(s2s__pump *p, s2s_bytes cipher)
+{
+    if (p->state != BROKEN && !p->peer_closed)
+        p->lent = cipher;
+}
+
+s2s_err s2s__pump_keep(s2s__pump *p)
+{
+    s2s_bytes rest = p->lent;
+    p->lent = (s2s_bytes){0};
+    return rest.len > 0 ? s2s__pump_feed(p, rest) : S2S_OK;
+}
+
+void s2s__pump_rest(s2s__pump *p)
+{
+    if (p->in.len == 0)
+        s2s__buf_free(&p->in);
+    if (p->out.len == 0)
+        s2s__buf_free(&p->out);
 }
 
 void s2s__pump_eof(s2s__pump *p)
@@ -293,7 +326,7 @@ s2s_err s2s__pump_handshake(s2s__pump *p)
     if (p->state == RUNNING)
         return S2S_OK;
     do {
-        before = p->in.len;
+        before = waiting(p);
         r = gnutls_handshake(p->session);
     } while (r < 0 && go_on(p, r, before));
     if (r < 0)
@@ -315,7 +348,7 @@ s2s_err s2s__pump_read(s2s__pump *p, uint8_t *out, size_t room, size_t *got)
     if (p->peer_closed)
         return S2S_E_CLOSED;
     do {
-        before = p->in.len;
+        before = waiting(p);
         r = gnutls_record_recv(p->session, out, room);
     } while (r < 0 && go_on(p, (int)r, before));
     if (r < 0)
@@ -323,6 +356,7 @@ s2s_err s2s__pump_read(s2s__pump *p, uint8_t *out, size_t room, size_t *got)
     if (r == 0) {
         p->peer_closed = true;
         s2s__buf_free(&p->in);
+        p->lent = (s2s_bytes){0};
         return S2S_E_CLOSED;
     }
     *got = (size_t)r;
@@ -357,7 +391,7 @@ void s2s__pump_sent(s2s__pump *p, size_t len)
 {
     s2s__buf_drop(&p->out, len);
     if (p->out.len == 0)
-        s2s__buf_free(&p->out); /* an idle stream keeps no buffer */
+        s2s__buf_emptied(&p->out);
 }
 
 void s2s__pump_bye(s2s__pump *p)

@@ -41,6 +41,12 @@ void s2s__pump_free(s2s__pump *p); /* takes NULL */
 
 /* Gives it ciphertext (copied). S2S_OK, S2S_E_LIMIT, S2S_E_NOMEM: then nothing was taken. */
 s2s_err s2s__pump_feed(s2s__pump *p, s2s_bytes cipher);
+/* The same without a copy: `cipher` stays the caller's, who reads until S2S_E_AGAIN, and then calls _keep before it changes:
+ * what was not read is copied (as by _feed). Nothing else may be lent meanwhile. */
+void s2s__pump_lend(s2s__pump *p, s2s_bytes cipher);
+s2s_err s2s__pump_keep(s2s__pump *p);
+/* Gives back empty buffers, which are kept for what comes next. */
+void s2s__pump_rest(s2s__pump *p);
 /* TCP ended: there is nothing to come. The next _handshake or _read that runs dry says what it means. */
 void s2s__pump_eof(s2s__pump *p);
 

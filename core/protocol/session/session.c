@@ -390,13 +390,15 @@ void s2s_session_sent(s2s_session *s, s2s_time now, size_t len)
     s->now = now;
     s2s__buf_drop(&s->out, len);
     if (s->out.len == 0)
-        s2s__buf_free(&s->out); /* an idle stream holds no buffer */
+        s2s__buf_emptied(&s->out);
 }
 
 void s2s_session_rest(s2s_session *s)
 {
     if (s->state == ESTABLISHED && s->event.type == S2S_EV_NONE)
         s2s__reader_rest(s->reader);
+    if (s->out.len == 0)
+        s2s__buf_free(&s->out);
 }
 
 s2s_time s2s_session_deadline(const s2s_session *s)

@@ -289,6 +289,7 @@ void s2s__reader_rest(s2s__reader *r)
     s2s__start_tag_rest(&r->tag);
     r->header = s2s__start_tag_header(&r->tag);
     s2s__buf_free(&r->rewritten);
+    s2s__buf_free(&r->buf);
     s2s__buf_fit(&r->root);
 }
 
@@ -498,7 +499,7 @@ static void drop_done(s2s__reader *r)
         r->base = r->done;
     }
     if (r->buf.len == 0)
-        s2s__buf_free(&r->buf);
+        s2s__buf_emptied(&r->buf);
 }
 
 static s2s_str slice(const s2s__reader *r, uint64_t from, uint64_t to)
