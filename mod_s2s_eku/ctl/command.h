@@ -20,6 +20,7 @@ int command_status(const ctl_options *options, int count, char **args);
 int command_ping(const ctl_options *options, int count, char **args);
 
 /* The same with all of the command's own arguments, its name first. */
+int command_cert(int argc, char **argv);
 int command_probe(int argc, char **argv);
 int command_explain(int argc, char **argv);
 int command_inventory(int argc, char **argv);

@@ -17,9 +17,13 @@ static const char USAGE[] =
     "  probe DOMAIN...      walk the way to a domain's server, without a node; see s2sctl probe --help\n"
     "  explain [FILE]       what lines of a log or an error text mean (standard input, or the words given)\n"
     "  inventory PATH...    certificates on a disk: which may not be used by a client any more, and who uses them\n"
+    "  cert FILE            the facts of a PEM chain, and what each mode makes of it; see s2sctl cert --help\n"
     "\n"
     "  --control PATH       the node's control socket (default: $S2SD_CONTROL, else /run/s2sd/control.sock)\n"
     "  --from DOMAIN        ping: the domain that asks (default: the node's first)\n"
+    "  --domain D           cert: judge its names too\n"
+    "  --ca FILE            cert: anchors in place of the system's\n"
+    "  --as ROLE            cert: initiator (the default) or receiver\n"
     "  --json               print one JSON object\n"
     "  --help               show this\n"
     "  --version            show the version\n"
@@ -32,7 +36,7 @@ static const char USAGE[] =
 static const struct {
     const char *name;
     int (*main)(int argc, char **argv);
-} OWN[] = {{"probe", command_probe}, {"explain", command_explain}, {"inventory", command_inventory}};
+} OWN[] = {{"cert", command_cert}, {"probe", command_probe}, {"explain", command_explain}, {"inventory", command_inventory}};
 
 static const struct {
     const char *name;
@@ -88,13 +92,13 @@ int main(int argc, char **argv)
                                             {0}};
     const char *set = getenv("S2SD_CONTROL");
     ctl_options options = {.control = set && *set ? set : DEFAULT_CONTROL};
-    if (argc > 1 && is_kept_for_later(argv[1])) { /* before its options would be called unknown */
-        (void)fprintf(stderr, "s2sctl: %s is not there yet\n", argv[1]);
-        return CTL_USAGE;
-    }
     for (size_t i = 0; argc > 1 && i < sizeof OWN / sizeof *OWN; i++) {
         if (strcmp(argv[1], OWN[i].name) == 0)
             return end(OWN[i].main(argc - 1, argv + 1));
+    }
+    if (argc > 1 && is_kept_for_later(argv[1])) { /* before its options would be called unknown */
+        (void)fprintf(stderr, "s2sctl: %s is not there yet\n", argv[1]);
+        return CTL_USAGE;
     }
     for (int option; (option = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1;) {
         switch (option) {

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include <gnutls/crypto.h>
 #include <gnutls/x509-ext.h>
 
 #include "policy/chain.h"
@@ -158,6 +159,21 @@ static void copy_dn(char out[EKU__SUBJECT_MAX], int gnutls, gnutls_datum_t *dn)
     gnutls_free(dn->data);
 }
 
+/* Of the octets as they stand in the certificate: that is what pins and TLSA records are made of. */
+static s2s_err read_spki(gnutls_x509_crt_t crt, uint8_t out[EKU__SPKI_HASH])
+{
+    gnutls_datum_t der = {0};
+    s2s_bytes spki;
+    int r = gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_DER, &der);
+    if (r < 0)
+        return err_of(r);
+    s2s_err err = eku__der_spki((s2s_bytes){der.data, der.size}, &spki) ? S2S_OK : S2S_E_SYNTAX;
+    if (err == S2S_OK && gnutls_hash_fast(GNUTLS_DIG_SHA256, spki.ptr, spki.len, out) < 0)
+        err = S2S_E_NOMEM;
+    gnutls_free(der.data);
+    return err;
+}
+
 static s2s_err read_cert(const s2s_env *env, gnutls_x509_crt_t crt, eku__cert *out)
 {
     gnutls_datum_t dn = {0};
@@ -178,11 +194,9 @@ static s2s_err read_cert(const s2s_env *env, gnutls_x509_crt_t crt, eku__cert *o
     if (!out->signature_algorithm)
         out->signature_algorithm = "unknown";
 
-    size_t size = sizeof out->spki_sha256;
-    int r = gnutls_x509_crt_get_key_id(crt, GNUTLS_KEYID_USE_SHA256, out->spki_sha256, &size);
-    if (r < 0 || size != sizeof out->spki_sha256)
-        return err_of(r);
-    s2s_err err = read_purposes(crt, &out->purposes);
+    s2s_err err = read_spki(crt, out->spki_sha256);
+    if (err == S2S_OK)
+        err = read_purposes(crt, &out->purposes);
     if (err == S2S_OK)
         err = read_usage(crt, out);
     return err == S2S_OK ? read_names(env, crt, out) : err;

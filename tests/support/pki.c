@@ -12,7 +12,7 @@
 #include <gnutls/abstract.h>
 #include <gnutls/x509-ext.h>
 
-enum { DAY = 86400, PATH_ROOM = 256, FILES_MAX = 32, DER_ROOM = 2048 };
+enum { DAY = 86400, PATH_ROOM = 256, FILES_MAX = 256, DER_ROOM = 2048 };
 
 enum {
     DER_OID = 0x06,
@@ -30,7 +30,7 @@ struct pki {
     pki_blob *blobs;
     gnutls_x509_privkey_t keys[PKI_KEYS_MAX];
     size_t keys_made, keys_next;
-    gnutls_x509_privkey_t rsa[2];
+    gnutls_x509_privkey_t rsa[2], ed25519;
     unsigned serial;
     char dir[32];
     char paths[FILES_MAX][PATH_ROOM];
@@ -84,6 +84,8 @@ void pki_free(pki *p)
         if (p->rsa[i])
             gnutls_x509_privkey_deinit(p->rsa[i]);
     }
+    if (p->ed25519)
+        gnutls_x509_privkey_deinit(p->ed25519);
     for (size_t i = 0; i < p->paths_len; i++)
         (void)unlink(p->paths[i]);
     (void)rmdir(p->dir);
@@ -102,6 +104,10 @@ static gnutls_x509_privkey_t take_key(pki *p, pki_key kind)
 {
     switch (kind) {
     case PKI_P256: break;
+    case PKI_ED25519:
+        if (!p->ed25519)
+            p->ed25519 = generate(GNUTLS_PK_EDDSA_ED25519, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_ED25519));
+        return p->ed25519;
     case PKI_RSA_1024:
     case PKI_RSA_2048: {
         size_t i = kind == PKI_RSA_2048;
@@ -177,6 +183,40 @@ static void add_names(gnutls_x509_crt_t crt, const pki_spec *s)
     must(gnutls_x509_crt_set_extension_by_oid(crt, "2.5.29.17", all.bytes, all.len, !s->cn), "names");
 }
 
+/* "n0.example" ... and the one that is asked for, in two octets of length or three. */
+static void add_many_names(gnutls_x509_crt_t crt, const pki_spec *s)
+{
+    enum { NAME_ROOM = 32, HEAD = 5 };
+    size_t room = HEAD + (s->more_names + 1) * NAME_ROOM, len = HEAD;
+    unsigned char *all = calloc(1, room);
+    need(all != NULL, "no memory");
+    for (size_t i = 0; i <= s->more_names; i++) {
+        char name[NAME_ROOM];
+        int n = snprintf(name, sizeof name, "n%zu.example", i);
+        const char *value = i == s->more_names ? s->names[0].value : name;
+        n = i == s->more_names ? (int)strlen(value) : n;
+        all[len++] = DER_CONTEXT | 2;
+        all[len++] = (unsigned char)n;
+        memcpy(all + len, value, (size_t)n);
+        len += (size_t)n;
+    }
+    all[0] = DER_SEQUENCE;
+    all[1] = 0x83;
+    for (size_t i = 0; i < 3; i++)
+        all[2 + i] = (unsigned char)((len - HEAD) >> (16 - 8 * i));
+    need(len - HEAD >= 0x10000, "too few names for this form");
+    must(gnutls_x509_crt_set_extension_by_oid(crt, "2.5.29.17", all, len, 0), "names");
+    free(all);
+}
+
+static void add_padding(gnutls_x509_crt_t crt, size_t size)
+{
+    unsigned char *bytes = calloc(1, size);
+    need(bytes != NULL, "no memory");
+    must(gnutls_x509_crt_set_extension_by_oid(crt, "1.2.3.4.5", bytes, size, 0), "padding");
+    free(bytes);
+}
+
 static const char *eku_oid(const char *word)
 {
     static const struct {
@@ -227,7 +267,12 @@ static void add_extensions(gnutls_x509_crt_t crt, const pki_spec *s)
     add_key_usage(crt, s);
     for (size_t i = 0; i < PKI_EKUS_MAX && s->ekus[i]; i++)
         must(gnutls_x509_crt_set_key_purpose_oid(crt, eku_oid(s->ekus[i]), 0), "extended key usage");
-    add_names(crt, s);
+    if (s->more_names)
+        add_many_names(crt, s);
+    else
+        add_names(crt, s);
+    if (s->padding)
+        add_padding(crt, s->padding);
     if (s->permit_dns)
         add_constraint(crt, s->permit_dns);
     if (s->crl_uri)

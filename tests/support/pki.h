@@ -9,7 +9,7 @@
 enum {
     PKI_NAMES_MAX = 6,
     PKI_EKUS_MAX = 4,
-    PKI_CHAIN_MAX = 24,
+    PKI_CHAIN_MAX = 128,
     PKI_KEYS_MAX = 32, /* keys are reused after that many certificates; no matter to the tests */
 };
 
@@ -32,7 +32,7 @@ typedef struct pki_name {
     size_t len; /* 0: strlen(value) */
 } pki_name;
 
-typedef enum pki_key { PKI_P256, PKI_RSA_1024, PKI_RSA_2048 } pki_key;
+typedef enum pki_key { PKI_P256, PKI_RSA_1024, PKI_RSA_2048, PKI_ED25519 } pki_key;
 
 typedef struct pki_cert pki_cert;
 
@@ -46,6 +46,8 @@ typedef struct pki_spec {
     unsigned key_usage;     /* PKI_KU_... */
     int64_t from, until;    /* seconds from now; both 0: yesterday until in 30 days */
     pki_name names[PKI_NAMES_MAX];
+    size_t more_names;      /* so many DNS names before the first of `names`, in place of the others */
+    size_t padding;         /* octets of an unknown extension that is not critical */
     const char *permit_dns; /* name constraint */
     const char *crl_uri;    /* CRL distribution point */
     const char *critical_oid; /* a critical extension with the value NULL: unknown, or unreadable */
@@ -77,7 +79,7 @@ const char *pki_path(pki *p, const char *file); /* the path alone */
 
 /* -- revocation; issuers and signers have P-256 keys --------------------------------------------------- */
 
-enum { PKI_REVOKED_MAX = 4 };
+enum { PKI_REVOKED_MAX = 8 };
 
 typedef struct pki_crl {
     const pki_cert *issuer;
