@@ -115,6 +115,19 @@ s2s_err s2s_setup_add_domain(s2s_setup *setup, s2s_str domain, const char *certi
     return err == S2S_OK ? err : refuse(why, err, "%s", s2s_strerror(err));
 }
 
+s2s_err s2s_setup_keep_domain(s2s_setup *setup, const s2s_federation *f, s2s_str domain)
+{
+    char name[S2S_DOMAIN_MAX + 1];
+    if (s2s_domain_normalise(domain, name) != S2S_OK)
+        return S2S_E_NOTFOUND;
+    const s2s__domain *d = s2s__federation_domain(f, s2s_str_of(name));
+    if (!d)
+        return S2S_E_NOTFOUND;
+    if (s2s__setup_domain(setup, s2s_str_of(name)))
+        return S2S_E_EXISTS;
+    return keep_domain(setup, name, d->file, s2s__identity_ref(d->identity));
+}
+
 s2s_err s2s_setup_add_route(s2s_setup *setup, const char *match, const char *address, s2s_tls_start tls,
                             char why[S2S_TEXT_MAX])
 {

@@ -48,6 +48,7 @@ bidi: true
 dns:
   servers: ["{dns_address}@{dns_port}"]
 control: {control}
+census: off
 log: {{level: {level}, format: text}}
 """
 

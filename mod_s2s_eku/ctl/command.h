@@ -17,6 +17,10 @@ typedef struct ctl_options {
 
 /* Each returns the exit status; `args` is what stands behind the command's name. */
 int command_status(const ctl_options *options, int count, char **args);
+int command_peers(const ctl_options *options, int count, char **args);
+int command_census(const ctl_options *options, int count, char **args);
+int command_close(const ctl_options *options, int count, char **args);
+int command_reload(const ctl_options *options, int count, char **args);
 int command_ping(const ctl_options *options, int count, char **args);
 
 /* The same with all of the command's own arguments, its name first. */

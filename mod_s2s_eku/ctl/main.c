@@ -13,6 +13,10 @@ static const char USAGE[] =
     "Asks a running s2sd, or looks for itself. See s2sctl(1).\n"
     "\n"
     "  status               domains, components and streams\n"
+    "  peers                each remote domain, each way: streams, and how it was verified\n"
+    "  census               each remote domain under both modes, and who the other would cut off\n"
+    "  close DOMAIN         close all streams with a domain, and forget that it could not be reached\n"
+    "  reload               read the configuration and all certificates again\n"
     "  ping DOMAIN          ping a domain over its streams\n"
     "  probe DOMAIN...      walk the way to a domain's server, without a node; see s2sctl probe --help\n"
     "  explain [FILE]       what lines of a log or an error text mean (standard input, or the words given)\n"
@@ -42,8 +46,8 @@ static const struct {
     const char *name;
     int (*run)(const ctl_options *options, int count, char **args); /* NULL: a name that is kept for later */
 } COMMANDS[] = {
-    {"status", command_status}, {"ping", command_ping}, {"cert", NULL}, {"census", NULL},
-    {"peers", NULL},            {"close", NULL},        {"reload", NULL},
+    {"status", command_status}, {"peers", command_peers},   {"census", command_census}, {"ping", command_ping},
+    {"close", command_close},   {"reload", command_reload}, {"cert", NULL},
 };
 
 static bool is_kept_for_later(const char *name)

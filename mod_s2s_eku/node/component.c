@@ -144,6 +144,8 @@ static void on_slow(void *user, bool slow)
 static void on_detached(void *user, const char *why)
 {
     client *k = user;
+    if (!k->account)
+        return; /* components_replace() has told of it */
     log_client(k, "component detached", why);
     *slot_of(k->owner, k->account) = NULL;
     k->account = NULL;
@@ -183,6 +185,43 @@ static void on_gone(void *user)
     c->clients_len--;
     s2s__free(c->env, k);
     check_stopped(c);
+}
+
+/* -- other accounts ------------------------------------------------------------------------------------ */
+
+static void move_client(client *k)
+{
+    if (k->account) {
+        const config_account *now = find_account(k->owner, s2s_str_of(k->account->domain));
+        if (!now)
+            log_client(k, "component detached", "its account is not in the configuration any more");
+        else
+            *slot_of(k->owner, now) = k;
+        k->account = now;
+    }
+    component_stream_renew(k->stream);
+}
+
+s2s_err components_replace(components *c, const config_account *accounts, size_t accounts_len)
+{
+    name_index by_domain;
+    client **attached = s2s__alloc(c->env, accounts_len * sizeof *attached);
+    if (!attached || name_index_init(&by_domain, c->env, accounts ? &accounts->domain : NULL, sizeof *accounts,
+                                     accounts_len) != S2S_OK) {
+        s2s__free(c->env, attached);
+        return S2S_E_NOMEM;
+    }
+    s2s__free(c->env, c->attached);
+    name_index_free(&c->by_domain);
+    c->attached = attached;
+    c->by_domain = by_domain;
+    c->accounts = accounts;
+    c->accounts_len = accounts_len;
+    for (client *k = c->clients, *next; k; k = next) {
+        next = k->next;
+        move_client(k);
+    }
+    return S2S_OK;
 }
 
 /* -- listening ----------------------------------------------------------------------------------------- */

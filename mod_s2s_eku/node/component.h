@@ -33,6 +33,10 @@ s2s_err components_new(const s2s_env *env, uv_loop_t *loop, const config_account
  * S2S_E_SYNTAX: not such an address; else S2S_E_IO, S2S_E_EXISTS, S2S_E_NOMEM. */
 s2s_err components_listen(components *c, char *address, char bound[S2S_ADDRESS_MAX], char why[S2S_TEXT_MAX]);
 
+/* Other accounts (borrowed) from now on; the old ones may go then. Who is attached stays so, also if the secret is another, unless
+ * the account is gone. S2S_E_NOMEM: nothing has changed. */
+s2s_err components_replace(components *c, const config_account *accounts, size_t accounts_len);
+
 /* `domain` is in normal form. */
 bool components_has(const components *c, s2s_str domain);
 bool components_attached(const components *c, s2s_str domain);

@@ -567,3 +567,12 @@ fail:
     s2s__free(env, s);
     return err;
 }
+
+void component_stream_renew(component_stream *s)
+{
+    if (!s->account || s->state >= EXPECT_END)
+        return; /* it is not looked at any more */
+    s->account = s->ops->account(s->user, s2s_str_of(s->account->domain));
+    if (!s->account)
+        component_stream_close(s, S2S_COND_HOST_GONE, "the account is not in the configuration any more");
+}

@@ -47,6 +47,9 @@ s2s_err component_stream_accept(const s2s_env *env, uv_stream_t *listener, char 
  * cut off; S2S_E_NOMEM. Taken only if S2S_OK. */
 s2s_err component_stream_send(component_stream *s, const s2s_stanza *stanza);
 void component_stream_resume(component_stream *s);
+/* The accounts were replaced: asks ops->account for the one that it has once more, and closes if it is gone. The old ones may go
+ * then. */
+void component_stream_renew(component_stream *s);
 /* Sends what is queued, ends the stream, with an error unless `cond` is S2S_COND_NONE, and closes; bounded by
  * limits.close_ms. What the component still says is not taken. */
 void component_stream_close(component_stream *s, s2s_cond cond, const char *text);

@@ -141,5 +141,6 @@ void config_free(config *c)
     free_texts(c->dns_anchors, c->dns_anchors_len);
     free(c->control);
     config_wipe(c->dialback_secret);
+    free(c->census);
     free(c);
 }

@@ -192,6 +192,21 @@ static void build_limits(const config_reading *r, config *c)
 #undef S2S_X
 }
 
+/* The default is where the service manager keeps our state (systemd.exec(5), StateDirectory=). */
+static bool build_census(const config_reading *r, config *c)
+{
+    const config_node *census = config_node_get(r->root, "census");
+    const char *state = getenv("STATE_DIRECTORY");
+    c->census_given = census != NULL;
+    if (census)
+        return strcmp(census->text, "off") == 0 || copy_text(census, &c->census);
+    bool one = state && *state && !strchr(state, ':');
+    if (asprintf(&c->census, "%s/census.db", one ? state : "/var/lib/s2sd") >= 0)
+        return true;
+    c->census = NULL;
+    return false;
+}
+
 static bool build_log_and_control(const config_reading *r, config *c)
 {
     const config_node *log = config_node_get(r->root, "log");
@@ -215,7 +230,7 @@ s2s_err config_build(const config_reading *r, config **out)
     build_limits(r, c);
     if (!build_domains(r, c) || !build_listen(r, c) || !build_components(r, c) ||
         !build_trust_and_dns(r, c) || !build_policy(r, c) || !build_routes(r, c) ||
-        !build_log_and_control(r, c)) {
+        !build_census(r, c) || !build_log_and_control(r, c)) {
         config_free(c);
         return S2S_E_NOMEM;
     }

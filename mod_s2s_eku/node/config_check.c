@@ -32,6 +32,7 @@ static void wanted(const config_key *row, char *out, size_t room)
     case CONFIG_DNS_SERVER:
     case CONFIG_FILE:
     case CONFIG_SOCKET:
+    case CONFIG_OUTPUT:
     case CONFIG_SECRET:
     case CONFIG_SECRET_FILE:
     case CONFIG_PIN:
@@ -139,6 +140,7 @@ static void check_scalar(config_reading *r, config_node *n, const config_key *ro
     case CONFIG_DNS_SERVER:
     case CONFIG_FILE:
     case CONFIG_SOCKET:
+    case CONFIG_OUTPUT:
     case CONFIG_SECRET:
     case CONFIG_SECRET_FILE:
     case CONFIG_PIN:

@@ -17,6 +17,7 @@ void config_set_text(config_reading *r, config_node *n, const char *text);
 void config_check_file(config_reading *r, config_node *n);
 void config_check_secret_file(config_reading *r, config_node *n);
 void config_check_socket(config_reading *r, config_node *n, size_t prefix);
+void config_check_output(config_reading *r, config_node *n);
 /* What a table cannot say: what belongs together, what may be there once. Comes after config_check_schema,
  * if that found the root good. */
 void config_check_rules(config_reading *r);

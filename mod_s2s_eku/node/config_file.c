@@ -132,3 +132,9 @@ void config_check_socket(config_reading *r, config_node *n, size_t prefix)
         config_problem_add(r, n, "%s is longer than the %zu bytes of a socket's path",
                            config_quote(&quoted, n->text), most);
 }
+
+void config_check_output(config_reading *r, config_node *n)
+{
+    if (strcmp(n->text, "off") != 0)
+        (void)make_absolute(r, n, 0);
+}

@@ -162,6 +162,7 @@ void config_check_value(config_reading *r, config_node *n, const config_key *row
     case CONFIG_PIN:
         check_form(r, n, pin_ok(n->text), "sha256/ and the base64 of a SHA-256 hash");
         return;
+    case CONFIG_OUTPUT: config_check_output(r, n); return;
     case CONFIG_SECRET:
     case CONFIG_TEXT:
     case CONFIG_MAPPING:

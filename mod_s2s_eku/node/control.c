@@ -29,6 +29,7 @@ struct control {
     const s2s_env *env;
     uv_loop_t *loop;
     node *node;
+    control_ops ops;
     uv_pipe_t pipe;
     unix_socket socket;
     client *clients;
@@ -159,10 +160,46 @@ static void give_status(client *k)
     give(k, status_of(k->owner->node));
 }
 
+static void give_peers(client *k)
+{
+    give(k, status_peers(k->owner->node));
+}
+
+static void give_census(client *k)
+{
+    give(k, census_json(node_census(k->owner->node)));
+}
+
+static void close_remote(client *k)
+{
+    const char *remote = asked_text(k, "remote");
+    size_t closed = 0;
+    if (!remote)
+        give_error(k, "close: 'remote' is missing");
+    else if (node_close_remote(k->owner->node, remote, &closed) != S2S_OK)
+        give_error(k, "close: 'remote' is not a domain");
+    else
+        give(k, json_pack("{s:s, s:I}", "remote", remote, "closed", (json_int_t)closed));
+}
+
+static void reload_all(client *k)
+{
+    const control_ops *ops = &k->owner->ops;
+    if (ops->reload)
+        give(k, ops->reload(ops->user));
+    else
+        give_error(k, "reload: not possible here");
+}
+
 static const struct command_row {
     const char *name;
     void (*run)(client *k);
-} COMMANDS[] = {{"status", give_status}, {"ping", start_ping}};
+} COMMANDS[] = {{"status", give_status},
+                {"peers", give_peers},
+                {"census", give_census},
+                {"ping", start_ping},
+                {"close", close_remote},
+                {"reload", reload_all}};
 
 static void take_request(client *k)
 {
@@ -232,12 +269,13 @@ static void on_connection(uv_stream_t *handle, int status)
 
 /* -- life ---------------------------------------------------------------------------------------------- */
 
-s2s_err control_new(const s2s_env *env, uv_loop_t *loop, node *n, char *path, control **out, char why[S2S_TEXT_MAX])
+s2s_err control_new(const s2s_env *env, uv_loop_t *loop, node *n, const control_ops *ops, char *path, control **out,
+                    char why[S2S_TEXT_MAX])
 {
     control *c = s2s__alloc(env, sizeof *c);
     if (!c)
         return S2S_E_NOMEM;
-    *c = (control){.env = env, .loop = loop, .node = n};
+    *c = (control){.env = env, .loop = loop, .node = n, .ops = *ops};
     if (uv_pipe_init(loop, &c->pipe, 0) < 0) {
         s2s__free(env, c);
         return S2S_E_IO;

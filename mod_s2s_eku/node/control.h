@@ -2,10 +2,16 @@
 /* control.h: the control socket: one JSON object a line asks, one answers, and the connection is closed. Internal to s2sd.
  *
  * {"command":"status"}                                  -> see status.h
+ * {"command":"peers"}                                   -> see status.h
+ * {"command":"census"}                                  -> see census.h
+ * {"command":"close","remote":"peer.example"}           -> {"remote","closed"}
  * {"command":"ping","to":"peer.example","from":"d"}     -> {"to","from","ok","milliseconds","condition","text"}
+ * {"command":"reload"}                                  -> see reload.h
  * anything else                                         -> {"error":"..."} */
 #ifndef S2SD_CONTROL_H
 #define S2SD_CONTROL_H
+
+#include <jansson.h>
 
 #include "node.h"
 
@@ -17,9 +23,16 @@
 
 typedef struct control control;
 
-/* Listens at `path` (borrowed) with mode 0600. On failure `why` says what is wrong; if `*out` was set all the same,
+/* What the program does on command; may be NULL. */
+typedef struct control_ops {
+    json_t *(*reload)(void *user); /* a new reference, see reload.h */
+    void *user;
+} control_ops;
+
+/* Listens at `path` (borrowed) with mode 0600; `ops` are copied. On failure `why` says what is wrong; if `*out` was set all the same,
  * it must be stopped and freed. */
-s2s_err control_new(const s2s_env *env, uv_loop_t *loop, node *n, char *path, control **out, char why[S2S_TEXT_MAX]);
+s2s_err control_new(const s2s_env *env, uv_loop_t *loop, node *n, const control_ops *ops, char *path, control **out,
+                    char why[S2S_TEXT_MAX]);
 /* Listens no more, drops the clients, removes the socket; control_free() may follow when the loop has run dry.
  * Takes NULL. */
 void control_stop(control *c);

@@ -14,10 +14,12 @@
 #include "node.h"
 #include "policy.h"
 #include "protocol/log.h"
+#include "reload.h"
 
 enum { EXIT_GOOD = 0, EXIT_START = 1, EXIT_USAGE = 2, SIGNALS = 3 };
 
 typedef struct program {
+    const char *file;
     config *config;
     log_sink sink;
     s2s_env env;
@@ -26,6 +28,7 @@ typedef struct program {
     uv_loop_t loop;
     node *node;
     control *control;
+    reload *reload;
     uv_signal_t signals[SIGNALS];
     size_t signals_len;
     bool stopping;
@@ -55,6 +58,7 @@ static void stop(program *p)
 {
     p->stopping = true;
     control_stop(p->control);
+    reload_stop(p->reload);
     if (p->node)
         node_stop(p->node);
     else
@@ -66,8 +70,7 @@ static void on_signal(uv_signal_t *handle, int number)
     program *p = handle->data;
     s2s_field field = {"signal", s2s_str_of(strsignal(number))};
     if (number == SIGHUP) {
-        s2s__log(&p->env, S2S_LOG_WARN, "reloading the configuration is not there yet: nothing has changed",
-                 &field, 1);
+        json_decref(p->stopping ? NULL : reload_run(p->reload));
     } else if (p->stopping) {
         s2s__log(&p->env, S2S_LOG_WARN, "stopped at once, streams were cut", &field, 1);
         _exit(EXIT_START);
@@ -95,7 +98,7 @@ static s2s_err watch_signals(program *p)
 }
 
 /* Everything that can be checked without a socket. Faults are on standard error. */
-static s2s_err prepare(program *p)
+static s2s_err prepare(program *p, bool check)
 {
     char why[S2S_TEXT_MAX] = "";
     p->env.level = p->config->log_level;
@@ -108,16 +111,27 @@ static s2s_err prepare(program *p)
     }
     p->interface = eku_policy_interface(p->policy);
     node_options o = {.env = &p->env, .loop = &p->loop, .config = p->config, .policy = &p->interface,
-                      .stopped = on_node_stopped, .user = p};
+                      .check = check, .stopped = on_node_stopped, .user = p};
     return node_new(&o, stderr, &p->node);
+}
+
+static json_t *reload_on_command(void *user)
+{
+    program *p = user;
+    return reload_run(p->reload);
 }
 
 /* Control first: who sees a port open can ask at once. */
 static s2s_err listen_all(program *p, char why[S2S_TEXT_MAX])
 {
-    s2s_err err = watch_signals(p);
+    const control_ops ops = {reload_on_command, p};
+    reload_options o = {.env = &p->env, .loop = &p->loop, .file = p->file, .started = p->config, .node = p->node,
+                        .policy = p->policy};
+    s2s_err err = reload_new(&o, &p->reload);
+    if (err == S2S_OK)
+        err = watch_signals(p);
     if (err == S2S_OK && p->config->control)
-        err = control_new(&p->env, &p->loop, p->node, p->config->control, &p->control, why);
+        err = control_new(&p->env, &p->loop, p->node, &ops, p->config->control, &p->control, why);
     if (err == S2S_OK)
         err = node_listen(p->node, why);
     return err;
@@ -126,7 +140,7 @@ static s2s_err listen_all(program *p, char why[S2S_TEXT_MAX])
 static int run(program *p, bool check)
 {
     char why[S2S_TEXT_MAX] = "";
-    int status = prepare(p) == S2S_OK ? EXIT_GOOD : EXIT_USAGE;
+    int status = prepare(p, check) == S2S_OK ? EXIT_GOOD : EXIT_USAGE;
     if (status == EXIT_GOOD && !check) {
         s2s_err err = listen_all(p, why);
         s2s_field field = err == S2S_OK ? (s2s_field){"version", S2S_STR(S2S_VERSION)}
@@ -145,7 +159,7 @@ static int run(program *p, bool check)
 
 static int start(const char *file, bool check)
 {
-    program p = {.sink = {.file = stderr}};
+    program p = {.file = file, .sink = {.file = stderr}};
     log_env_init(&p.env, &p.sink);
     if (config_load(file, stderr, &p.config) != S2S_OK)
         return EXIT_USAGE;
@@ -157,6 +171,7 @@ static int start(const char *file, bool check)
     int status = run(&p, check);
     control_free(p.control);
     node_free(p.node);
+    reload_free(p.reload);
     eku_policy_free(p.policy);
     uv_loop_close(&p.loop);
     config_free(p.config);

@@ -2,19 +2,25 @@
 /* node.c: owns the federation and the components; every stanza passes route(). */
 #include "node.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "certificates.h"
 #include "component.h"
 #include "name_index.h"
 #include "protocol/buf.h"
 #include "protocol/log.h"
 #include "s2s/addr.h"
 #include "services.h"
+#include "setup.h"
 
 struct node {
     node_options options;
     s2s_federation *federation;
     components *components;
+    census *census;
+    certificates *certificates;
     services services;
     name_index domains; /* the configuration's */
     pings pings;
@@ -128,6 +134,12 @@ static void on_federation_drained(void *user)
         components_resume(n->components);
 }
 
+static void on_stream(void *user, const s2s_stream_info *info, const s2s_close *end)
+{
+    node *n = user;
+    census_note(n->census, n->options.config, info, end);
+}
+
 static void on_federation_stopped(void *user)
 {
     node *n = user;
@@ -168,6 +180,7 @@ static void on_components_stopped(void *user)
     node *n = user;
     components_free(n->components);
     n->components = NULL;
+    census_stop(n->census);
     n->options.stopped(n->options.user);
 }
 
@@ -204,53 +217,23 @@ void node_ping_cancel(node *n, ping *one)
     ping_cancel(&n->pings, one);
 }
 
+s2s_err node_close_remote(node *n, const char *remote, size_t *closed)
+{
+    char name[S2S_DOMAIN_MAX + 1];
+    if (s2s_domain_normalise(s2s_str_of(remote), name) != S2S_OK)
+        return S2S_E_INVAL;
+    *closed = s2s_federation_close_remote(n->federation, s2s_str_of(name));
+    return S2S_OK;
+}
+
 /* -- life ---------------------------------------------------------------------------------------------- */
-
-/* One more fault of the configuration. */
-static void report(FILE *errors, const char *why, s2s_err err, s2s_err *result)
-{
-    (void)fprintf(errors, "%s\n", *why ? why : s2s_strerror(err));
-    if (*result == S2S_OK || err == S2S_E_NOMEM)
-        *result = err == S2S_E_NOMEM ? err : S2S_E_INVAL;
-}
-
-static void add_domains(node *n, FILE *errors, s2s_err *result)
-{
-    const config *c = n->options.config;
-    char why[S2S_TEXT_MAX] = "";
-    for (size_t i = 0; i < c->domains_len; i++) {
-        const config_domain *d = &c->domains[i];
-        s2s_err err = s2s_federation_add_domain(n->federation, s2s_str_of(d->name), d->certificate, d->key, why);
-        if (err != S2S_OK)
-            report(errors, why, err, result);
-    }
-    for (size_t i = 0; i < c->accounts_len; i++) {
-        const config_account *a = &c->accounts[i];
-        if (find_domain(n, a->domain))
-            continue; /* has been added, with its own certificate */
-        s2s_err err = s2s_federation_add_domain(n->federation, s2s_str_of(a->domain), a->certificate, a->key, why);
-        if (err != S2S_OK)
-            report(errors, why, err, result);
-    }
-}
-
-static void add_routes(node *n, FILE *errors, s2s_err *result)
-{
-    const config *c = n->options.config;
-    char why[S2S_TEXT_MAX] = "";
-    for (size_t i = 0; i < c->routes_len; i++) {
-        const config_route *route = &c->routes[i];
-        s2s_err err = s2s_federation_route(n->federation, route->match, route->address, route->tls, why);
-        if (err != S2S_OK)
-            report(errors, why, err, result);
-    }
-}
 
 static s2s_err make_federation(node *n, char why[S2S_TEXT_MAX])
 {
     static const s2s_federation_ops OPS = {.abi = S2S_FEDERATION_ABI,
                                            .deliver = on_deliver,
                                            .drained = on_federation_drained,
+                                           .stream = on_stream,
                                            .stopped = on_federation_stopped};
     const config *c = n->options.config;
     s2s_federation_options o;
@@ -270,6 +253,31 @@ static s2s_err make_federation(node *n, char why[S2S_TEXT_MAX])
     return s2s_federation_new(&o, &n->federation, why);
 }
 
+static s2s_err serve(node *n, FILE *errors)
+{
+    s2s_setup *setup = NULL;
+    size_t kept = 0;
+    s2s_err err = node_setup_new(n->options.env, n->options.config, NULL, errors, &kept, &setup);
+    if (err != S2S_OK)
+        return err;
+    s2s_federation_replace(n->federation, setup);
+    certificates_look(n->certificates);
+    return S2S_OK;
+}
+
+/* The default place counts only where its directory is there. */
+static const char *census_path(const config *c)
+{
+    if (c->census && !c->census_given && !getenv("STATE_DIRECTORY") && access("/var/lib/s2sd", W_OK) != 0)
+        return NULL;
+    return c->census;
+}
+
+static s2s_err index_domains(const node *n, const config *c, name_index *out)
+{
+    return name_index_init(out, n->options.env, c->domains ? &c->domains->name : NULL, sizeof *c->domains, c->domains_len);
+}
+
 s2s_err node_new(const node_options *options, FILE *errors, node **out)
 {
     static const components_ops OPS = {on_component_stanza, on_undelivered, on_components_drained,
@@ -285,20 +293,43 @@ s2s_err node_new(const node_options *options, FILE *errors, node **out)
     n->pings = (pings){.env = options->env, .loop = options->loop};
     n->services = (services){.env = options->env, .accounts = c->accounts, .accounts_len = c->accounts_len,
                              .answer = route_answer, .user = n};
-    err = name_index_init(&n->domains, options->env, c->domains ? &c->domains->name : NULL,
-                                  sizeof *c->domains, c->domains_len);
+    err = index_domains(n, c, &n->domains);
+    if (err == S2S_OK)
+        err = census_new(options->env, options->loop, options->check ? NULL : census_path(c), &n->census);
     if (err == S2S_OK)
         err = components_new(options->env, options->loop, c->accounts, c->accounts_len, &OPS, n, &n->components);
     if (err == S2S_OK)
         err = make_federation(n, why);
-    if (err != S2S_OK) {
+    if (err == S2S_OK)
+        err = certificates_new(options->env, options->loop, n->federation, &n->certificates);
+    if (err != S2S_OK)
         (void)fprintf(errors, "%s\n", *why ? why : s2s_strerror(err));
-    } else {
-        add_domains(n, errors, &err);
-        add_routes(n, errors, &err);
-    }
+    else
+        err = serve(n, errors);
     *out = n;
     return err;
+}
+
+s2s_err node_replace(node *n, const config *c, s2s_setup *setup)
+{
+    name_index domains;
+    if (n->stopping)
+        return S2S_E_STATE;
+    s2s_err err = index_domains(n, c, &domains);
+    if (err != S2S_OK)
+        return err;
+    if ((err = components_replace(n->components, c->accounts, c->accounts_len)) != S2S_OK) {
+        name_index_free(&domains);
+        return err;
+    }
+    name_index_free(&n->domains);
+    n->domains = domains;
+    n->options.config = c;
+    n->services.accounts = c->accounts;
+    n->services.accounts_len = c->accounts_len;
+    s2s_federation_replace(n->federation, setup);
+    certificates_look(n->certificates);
+    return S2S_OK;
 }
 
 s2s_err node_listen(node *n, char why[S2S_TEXT_MAX])
@@ -330,6 +361,7 @@ void node_stop(node *n)
     if (n->stopping)
         return;
     n->stopping = true;
+    certificates_stop(n->certificates);
     n->federation_full = false;
     if (n->federation)
         s2s_federation_stop(n->federation);
@@ -337,8 +369,10 @@ void node_stop(node *n)
         components_stop(n->components);
     if (n->components)
         components_resume(n->components); /* what they have said already is heard */
-    if (!n->components)
+    if (!n->components) {
+        census_stop(n->census);
         n->options.stopped(n->options.user);
+    }
 }
 
 void node_free(node *n)
@@ -348,6 +382,8 @@ void node_free(node *n)
     s2s_federation_free(n->federation);
     pings_free(&n->pings);
     name_index_free(&n->domains);
+    census_free(n->census);
+    certificates_free(n->certificates);
     s2s__free(n->options.env, n);
 }
 
@@ -361,6 +397,11 @@ const config *node_config(const node *n)
 const s2s_federation *node_federation(const node *n)
 {
     return n->federation;
+}
+
+const census *node_census(const node *n)
+{
+    return n->census;
 }
 
 bool node_is_attached(const node *n, const char *domain)

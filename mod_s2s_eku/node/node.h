@@ -5,6 +5,7 @@
 
 #include <uv.h>
 
+#include "census.h"
 #include "config.h"
 #include "ping.h"
 #include "s2s/federation.h"
@@ -16,6 +17,7 @@ typedef struct node_options {
     uv_loop_t *loop;
     const config *config;
     const s2s_policy *policy;
+    bool check;                  /* nothing will be started: no file is made */
     void (*stopped)(void *user); /* node_stop() is done */
     void *user;
 } node_options;
@@ -24,6 +26,9 @@ typedef struct node_options {
  * node. Each fault of the configuration is a line on `errors`; S2S_E_INVAL then, S2S_E_NOMEM or S2S_E_IO. On failure
  * `*out` is set all the same (or NULL) and must be stopped and freed. */
 s2s_err node_new(const node_options *options, FILE *errors, node **out);
+/* Another configuration (borrowed from now on; the old one may go then) with what was made of it; takes over `setup`. Streams
+ * stay, unless their domain is gone; sockets stay as they are. S2S_E_NOMEM, S2S_E_STATE (stopping): nothing has changed. */
+s2s_err node_replace(node *n, const config *c, s2s_setup *setup);
 /* Listens: to components first, then to servers. */
 s2s_err node_listen(node *n, char why[S2S_TEXT_MAX]);
 /* First the federation is closed while components can still take bounces, then the components; then options.stopped, from
@@ -36,12 +41,15 @@ void node_free(node *n);
  * The answer may come before this returns. */
 s2s_err node_ping(node *n, const char *from, const char *to, ping_done *done, void *user, ping **out);
 void node_ping_cancel(node *n, ping *one); /* takes NULL */
+/* Closes all streams with a remote domain; how many. S2S_E_INVAL: it is no domain. */
+s2s_err node_close_remote(node *n, const char *remote, size_t *closed);
 /* The first domain, for pings without `from`; NULL if there is none. */
 const char *node_first_domain(const node *n);
 
 /* For the status. */
 const config *node_config(const node *n);
 const s2s_federation *node_federation(const node *n);
+const census *node_census(const node *n);
 bool node_is_attached(const node *n, const char *domain);
 uint64_t node_milliseconds(const node *n);        /* uv_now() */
 uint64_t node_uptime_milliseconds(const node *n); /* since node_new */

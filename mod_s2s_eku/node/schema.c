@@ -89,6 +89,7 @@ const config_key config_schema[] = {
 #undef S2S_X
 
     {"control", CONFIG_SOCKET},
+    {"census", CONFIG_OUTPUT},
     {"http", CONFIG_ADDRESS, .now = "null"},
 
     {"log", CONFIG_MAPPING},

@@ -20,6 +20,7 @@ typedef enum config_type {
     CONFIG_DNS_SERVER,    /* "ADDRESS" or "ADDRESS@PORT" */
     CONFIG_FILE,          /* exists and can be read */
     CONFIG_SOCKET,        /* path of a Unix socket that s2sd makes */
+    CONFIG_OUTPUT,        /* path of a file that s2sd makes, or "off" */
     CONFIG_SECRET,
     CONFIG_SECRET_FILE,   /* the secret is its first line, without blanks around it */
     CONFIG_PIN,           /* "sha256/BASE64" of a SubjectPublicKeyInfo */

@@ -2,6 +2,7 @@
 /* status.c: domains, components and streams as JSON. */
 #include "status.h"
 
+#include "certificates.h"
 #include "node.h"
 
 enum { MS_PER_SECOND = 1000 };
@@ -23,18 +24,18 @@ static const char *decision(bool accepts)
     return accepts ? "accept" : "refuse";
 }
 
-/* The words of a verdict; all null before there is one, but for `trusted`, which is false. */
-static int add_verdict(json_t *out, const s2s_verdict *v)
+int status_add_verdict(json_t *out, const s2s_verdict *v)
 {
     if (!v)
-        return json_object_update_new(out, json_pack("{s:b, s:n, s:n, s:n, s:n, s:n, s:n, s:n}", "trusted", 0, "chain",
-                                                     "identity", "eku", "purpose", "would", "reason", "expires"));
+        return json_object_update_new(out, json_pack("{s:b, s:n, s:n, s:n, s:n, s:n, s:n, s:n, s:n}", "trusted", 0,
+                                                     "chain", "identity", "eku", "purpose", "would", "revocation",
+                                                     "reason", "expires"));
     return json_object_update_new(
-        out, json_pack("{s:b, s:s, s:s, s:s, s:{s:b, s:b}, s:{s:s, s:s}, s:o, s:o}", "trusted", v->trusted, "chain",
+        out, json_pack("{s:b, s:s, s:s, s:s, s:{s:b, s:b}, s:{s:s, s:s}, s:s, s:o, s:o}", "trusted", v->trusted, "chain",
                        s2s_chain_status_word(v->chain), "identity", s2s_identity_word(v->identity), "eku",
                        s2s_eku_word(v->eku), "purpose", "server", v->purpose_server, "client", v->purpose_client,
                        "would", "tolerant", decision(v->would_tolerant), "strict", decision(v->would_strict),
-                       "reason", cstr(v->reason), "expires",
+                       "revocation", s2s_revocation_word(v->revocation), "reason", cstr(v->reason), "expires",
                        v->expires ? json_integer(v->expires) : json_null()));
 }
 
@@ -45,7 +46,7 @@ json_t *status_stream(const s2s_stream_info *info, s2s_time now)
         info->role == S2S_INITIATOR ? "out" : "in", "local", text(info->local), "remote", text(info->remote), "state",
         cstr(info->state), "address", cstr(info->address), "target", cstr(info->target), "starts", s2s_tls_start_word(info->tls_start), "tls", cstr(info->tls_version), "cipher",
         cstr(info->cipher), "mechanism", cstr(info->mechanism));
-    if (!out || add_verdict(out, info->verdict) != 0 ||
+    if (!out || status_add_verdict(out, info->verdict) != 0 ||
         json_object_update_new(out, json_pack("{s:b, s:I, s:I, s:I, s:I}", "bidi", info->bidi, "since_seconds",
                                               (json_int_t)((now - info->since) / MS_PER_SECOND), "stanzas_in",
                                               (json_int_t)info->stanzas_in, "stanzas_out",
@@ -98,7 +99,8 @@ json_t *status_of(const node *n)
         json_decref(c.streams);
         return NULL;
     }
-    return json_pack("{s:s, s:I, s:o, s:o, s:o}", "version", S2S_VERSION, "uptime",
-                     (json_int_t)(node_uptime_milliseconds(n) / MS_PER_SECOND), "domains",
-                     domains_of(node_config(n)), "components", components_of(n), "streams", c.streams);
+    return json_pack("{s:s, s:I, s:s, s:o, s:o, s:o, s:o}", "version", S2S_VERSION, "uptime",
+                     (json_int_t)(node_uptime_milliseconds(n) / MS_PER_SECOND), "mode",
+                     eku_mode_word(node_config(n)->mode), "domains", domains_of(node_config(n)), "certificates",
+                     certificates_json(node_federation(n)), "components", components_of(n), "streams", c.streams);
 }

@@ -110,6 +110,8 @@ S2S_API void s2s_setup_free(s2s_setup *setup); /* takes NULL */
 /* As s2s_federation_add_domain and s2s_federation_route. */
 S2S_API s2s_err s2s_setup_add_domain(s2s_setup *setup, s2s_str domain, const char *certificate_file,
                                      const char *key_file, char why[S2S_TEXT_MAX]);
+/* The certificate that `f` has for `domain` now. S2S_E_NOTFOUND: it serves no such domain; S2S_E_EXISTS, S2S_E_NOMEM. */
+S2S_API s2s_err s2s_setup_keep_domain(s2s_setup *setup, const s2s_federation *f, s2s_str domain);
 S2S_API s2s_err s2s_setup_add_route(s2s_setup *setup, const char *match, const char *address, s2s_tls_start tls,
                                     char why[S2S_TEXT_MAX]);
 /* Puts `setup` in the place of what there was, and takes it over: new streams see all of it, or nothing. Streams stay, but

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/* reload.c: reads, checks, swaps; and says what happened. */
+#include "reload.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "policy.h"
+#include "protocol/buf.h"
+#include "protocol/log.h"
+#include "reload_restart.h"
+#include "setup.h"
+#include "watch.h"
+
+struct reload {
+    reload_options options;
+    config *current; /* NULL: what the node started with */
+    watch *watch;
+    int64_t at;
+    uint64_t count;
+    bool ok;
+};
+
+static const config *in_force(const reload *r)
+{
+    return r->current ? r->current : r->options.started;
+}
+
+/* -- the files ----------------------------------------------------------------------------------------- */
+
+typedef struct names {
+    const char **list;
+    size_t len;
+} names;
+
+static void add_name(names *n, const char *name)
+{
+    n->list[n->len++] = name;
+}
+
+static s2s_err watch_files(reload *r, const config *c)
+{
+    names n = {0};
+    size_t room = 2 * (c->domains_len + c->accounts_len) + c->ca_files_len + c->crl_files_len;
+    for (size_t i = 0; i < c->remotes_len; i++)
+        room += c->remotes[i].ca_files_len;
+    n.list = s2s__alloc(r->options.env, (room + 1) * sizeof *n.list);
+    if (!n.list)
+        return S2S_E_NOMEM;
+    for (size_t i = 0; i < c->domains_len; i++) {
+        add_name(&n, c->domains[i].certificate);
+        add_name(&n, c->domains[i].key);
+    }
+    for (size_t i = 0; i < c->accounts_len; i++) {
+        add_name(&n, c->accounts[i].certificate);
+        add_name(&n, c->accounts[i].key);
+    }
+    for (size_t i = 0; i < c->ca_files_len; i++)
+        add_name(&n, c->ca_files[i]);
+    for (size_t i = 0; i < c->crl_files_len; i++)
+        add_name(&n, c->crl_files[i]);
+    for (size_t i = 0; i < c->remotes_len; i++) {
+        for (size_t k = 0; k < c->remotes[i].ca_files_len; k++)
+            add_name(&n, c->remotes[i].ca_files[k]);
+    }
+    s2s_err err = watch_set(r->watch, n.list, n.len);
+    s2s__free(r->options.env, n.list);
+    return err;
+}
+
+/* -- reading and swapping ------------------------------------------------------------------------------ */
+
+/* All that `c` names, ready to be put in place. */
+typedef struct fresh {
+    s2s_setup *setup;
+    eku_policy *policy;
+    size_t kept;
+} fresh;
+
+static s2s_err read_fresh(reload *r, const config *c, FILE *problems, fresh *out)
+{
+    char why[S2S_TEXT_MAX] = "";
+    if (r->options.policy) {
+        s2s_err err = node_policy_new(r->options.env, c, &out->policy, why);
+        if (err != S2S_OK) {
+            (void)fprintf(problems, "%s\n", *why ? why : s2s_strerror(err));
+            return err;
+        }
+    }
+    s2s_err err = node_setup_new(r->options.env, c, node_federation(r->options.node), problems, &out->kept, &out->setup);
+    if (err != S2S_OK)
+        eku_policy_free(out->policy);
+    return err;
+}
+
+/* Takes over `new_config` (NULL: the files alone are new), if it succeeds. */
+static s2s_err put_in_place(reload *r, config *new_config, fresh *f, FILE *problems)
+{
+    const config *c = new_config ? new_config : in_force(r);
+    s2s_err err = node_replace(r->options.node, c, f->setup);
+    if (err != S2S_OK) {
+        (void)fprintf(problems, "%s\n", s2s_strerror(err));
+        s2s_setup_free(f->setup);
+        eku_policy_free(f->policy);
+        return err;
+    }
+    if (f->policy)
+        eku_policy_replace(r->options.policy, f->policy); /* before streams are judged again, which is later */
+    r->options.env->level = c->log_level;
+    if (new_config) {
+        config_free(r->current);
+        r->current = new_config;
+    }
+    return S2S_OK;
+}
+
+/* `whole`: the configuration too. */
+static s2s_err read_again(reload *r, bool whole, FILE *problems, size_t *kept)
+{
+    fresh f = {0};
+    config *c = NULL;
+    s2s_err err = whole ? config_load(r->options.file, problems, &c) : S2S_OK;
+    if (err != S2S_OK)
+        return err;
+    err = watch_files(r, c ? c : in_force(r)); /* before they are read, so that nothing is missed */
+    if (err == S2S_OK)
+        err = read_fresh(r, c ? c : in_force(r), problems, &f);
+    if (err == S2S_OK)
+        err = put_in_place(r, c, &f, problems);
+    if (err != S2S_OK) {
+        (void)watch_files(r, in_force(r));
+        config_free(c);
+    }
+    *kept = f.kept;
+    return err;
+}
+
+/* -- saying -------------------------------------------------------------------------------------------- */
+
+/* Each line of `text` to the log and into the list. */
+static json_t *tell_problems(const reload *r, char *text)
+{
+    json_t *list = json_array();
+    char *rest = text;
+    for (char *line; list && (line = strsep(&rest, "\n"));) {
+        s2s_field field = {"problem", s2s_str_of(line)};
+        if (!*line)
+            continue;
+        s2s__log(r->options.env, S2S_LOG_ERROR, "reload", &field, 1);
+        json_t *value = json_string(line);
+        if (json_array_size(list) < RELOAD_PROBLEMS_MAX)
+            json_array_append(list, value);
+        json_decref(value);
+    }
+    return list;
+}
+
+static void tell_restart(const reload *r, const json_t *keys)
+{
+    size_t i;
+    json_t *key;
+    json_array_foreach(keys, i, key) {
+        s2s_field field = {"key", s2s_str_of(json_string_value(key))};
+        s2s__log(r->options.env, S2S_LOG_WARN, "reload: this key has changed, which needs a restart", &field, 1);
+    }
+}
+
+static json_t *run(reload *r, bool whole)
+{
+    char *text = NULL;
+    size_t len = 0, kept = 0;
+    FILE *problems = open_memstream(&text, &len);
+    if (!problems)
+        return NULL;
+    s2s_err err = read_again(r, whole, problems, &kept);
+    (void)fclose(problems);
+    r->at = (int64_t)time(NULL);
+    r->count++;
+    r->ok = err == S2S_OK && kept == 0;
+    json_t *list = text ? tell_problems(r, text) : NULL;
+    json_t *restart = reload_restart_keys(r->options.started, in_force(r));
+    free(text);
+    tell_restart(r, restart);
+    if (err == S2S_OK)
+        s2s__log(r->options.env, S2S_LOG_INFO, whole ? "configuration reloaded" : "certificates reloaded", NULL, 0);
+    else
+        s2s__log(r->options.env, S2S_LOG_ERROR, "nothing was reloaded: what was in force stays in force", NULL, 0);
+    return json_pack("{s:b, s:o, s:o}", "ok", r->ok, "problems", list, "restart", restart);
+}
+
+json_t *reload_run(reload *r)
+{
+    return run(r, true);
+}
+
+static void on_changed(void *user)
+{
+    json_decref(run(user, false));
+}
+
+json_t *reload_json(const reload *r)
+{
+    return json_pack("{s:o, s:b, s:I}", "at", r->at ? json_integer((json_int_t)r->at) : json_null(), "ok", r->ok, "count",
+                     (json_int_t)r->count);
+}
+
+/* -- life ---------------------------------------------------------------------------------------------- */
+
+s2s_err reload_new(const reload_options *options, reload **out)
+{
+    reload *r = s2s__alloc(options->env, sizeof *r);
+    if (!r)
+        return S2S_E_NOMEM;
+    r->options = *options;
+    r->ok = true;
+    s2s_err err = watch_new(options->env, options->loop, on_changed, r, &r->watch);
+    if (err == S2S_OK)
+        err = watch_files(r, options->started);
+    *out = r;
+    return err;
+}
+
+void reload_stop(reload *r)
+{
+    if (r)
+        watch_stop(r->watch);
+}
+
+void reload_free(reload *r)
+{
+    if (!r)
+        return;
+    watch_free(r->watch);
+    config_free(r->current);
+    s2s__free(r->options.env, r);
+}

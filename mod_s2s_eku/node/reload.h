@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* reload.h: the configuration and its files again, while the node runs. Internal to s2sd.
+ *
+ * All or nothing: what is new is read and checked completely, then put in place between two turns of the loop. Streams stay, unless
+ * their domain is gone or the policy now refuses the peer. */
+#ifndef S2SD_RELOAD_H
+#define S2SD_RELOAD_H
+
+#include <jansson.h>
+
+#include "mod_s2s_eku/eku.h"
+#include "node.h"
+
+/* Problems that are told of; the log has all. */
+#define RELOAD_PROBLEMS_MAX 50u
+
+typedef struct reload reload;
+
+typedef struct reload_options {
+    s2s_env *env; /* its level follows the configuration */
+    uv_loop_t *loop;
+    const char *file;      /* the configuration; borrowed */
+    const config *started; /* what the node started with: what cannot change is compared with it */
+    node *node;
+    eku_policy *policy; /* NULL: another policy, which is not reloaded */
+} reload_options;
+
+/* Begins to watch the certificates, keys, CAs and CRLs. */
+s2s_err reload_new(const reload_options *options, reload **out);
+/* Reads the configuration and all files again. A new reference, NULL when out of memory:
+ * {"ok": bool, "problems": ["FILE:LINE:COLUMN: KEY: what", ...], "restart": [keys that need a restart to change]}.
+ * Not ok: what was in force stays in force, all of it, or (a certificate that cannot be used) that one. */
+json_t *reload_run(reload *r);
+/* {"at": seconds or null, "ok": bool, "count": number}: of the last. */
+json_t *reload_json(const reload *r);
+void reload_stop(reload *r); /* takes NULL */
+void reload_free(reload *r); /* after node_free; takes NULL */
+
+#endif
