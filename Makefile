@@ -5,7 +5,7 @@ DESTDIR ?=
 JOBS ?= $(shell nproc)
 
 BUILD_PACKAGES = build-essential cmake ninja-build pkg-config libuv1-dev libgnutls28-dev libexpat1-dev \
-	libidn2-dev libunbound-dev libyaml-dev libjansson-dev libsqlite3-dev
+	libidn2-dev libunbound-dev libyaml-dev libjansson-dev libsqlite3-dev libmicrohttpd-dev
 RUN_PACKAGES = $(BUILD_PACKAGES) gnutls-bin
 LAB_PACKAGES = mmdebstrap iproute2 util-linux openssl python3 python3-slixmpp
 TEST_PACKAGES = $(RUN_PACKAGES) $(LAB_PACKAGES) libcriterion-dev mandoc

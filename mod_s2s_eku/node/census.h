@@ -36,6 +36,7 @@ const char *census_file(const census *c);
 /* For the control socket and HTTP; new references, NULL when out of memory.
  * census: {"remotes": [record...], "summary": {...}, "file": path or null}. */
 json_t *census_json(const census *c);
+json_t *census_summary_json(const census *c); /* the summary alone */
 /* One record as in there. */
 json_t *census_record_json(const eku_record *record);
 /* The latest first: {"at", "remote", "local", "direction", "origin", "condition", "text", "cause"}. */

@@ -87,9 +87,9 @@ static sums sum(const eku_records *records)
     return s;
 }
 
-static json_t *summary_json(const eku_records *records)
+json_t *census_summary_json(const census *c)
 {
-    sums s = sum(records);
+    sums s = sum(c->records);
     json_t *eku = json_object();
     for (int i = 0; eku && i <= S2S_EKU_OTHER; i++)
         json_object_set_new(eku, s2s_eku_word((s2s_eku)i), json_integer((json_int_t)s.eku[i]));
@@ -110,7 +110,7 @@ json_t *census_json(const census *c)
             return NULL;
         }
     }
-    return json_pack("{s:o, s:o, s:s?}", "summary", summary_json(c->records), "remotes", list, "file", census_file(c));
+    return json_pack("{s:o, s:o, s:s?}", "summary", census_summary_json(c), "remotes", list, "file", census_file(c));
 }
 
 json_t *census_failures_json(const census *c)

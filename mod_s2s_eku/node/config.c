@@ -142,5 +142,6 @@ void config_free(config *c)
     free(c->control);
     config_wipe(c->dialback_secret);
     free(c->census);
+    free(c->http);
     free(c);
 }

@@ -213,8 +213,9 @@ static bool build_log_and_control(const config_reading *r, config *c)
     const config_node *control = config_node_get(r->root, "control");
     c->log_level = (s2s_level)number_of(config_node_get(log, "level"), S2S_LOG_INFO);
     c->log_json = number_of(config_node_get(log, "format"), false);
+    const config_node *http = config_node_get(r->root, "http");
     c->control = strdup(control ? control->text : CONTROL_DEFAULT);
-    return c->control != NULL;
+    return c->control != NULL && copy_text(http && !config_node_is_null(http) ? http : NULL, &c->http);
 }
 
 /* The words of the schema stand in the order of the enumerations. */

@@ -10,6 +10,7 @@
 #include <uv.h>
 
 #include "control.h"
+#include "http.h"
 #include "log.h"
 #include "node.h"
 #include "policy.h"
@@ -29,6 +30,7 @@ typedef struct program {
     node *node;
     control *control;
     reload *reload;
+    http *http;
     uv_signal_t signals[SIGNALS];
     size_t signals_len;
     bool stopping;
@@ -59,6 +61,7 @@ static void stop(program *p)
     p->stopping = true;
     control_stop(p->control);
     reload_stop(p->reload);
+    http_stop(p->http);
     if (p->node)
         node_stop(p->node);
     else
@@ -121,6 +124,18 @@ static json_t *reload_on_command(void *user)
     return reload_run(p->reload);
 }
 
+static s2s_err listen_http(program *p, char why[S2S_TEXT_MAX])
+{
+    char bound[S2S_ADDRESS_MAX] = "";
+    const http_options o = {.env = &p->env, .loop = &p->loop, .node = p->node, .reload = p->reload,
+                            .address = p->config->http};
+    s2s_err err = o.address ? http_new(&o, &p->http, bound, why) : S2S_OK;
+    s2s_field field = {"address", s2s_str_of(bound)};
+    if (err == S2S_OK && o.address)
+        s2s__log(&p->env, S2S_LOG_INFO, "listening for HTTP", &field, 1);
+    return err;
+}
+
 /* Control first: who sees a port open can ask at once. */
 static s2s_err listen_all(program *p, char why[S2S_TEXT_MAX])
 {
@@ -132,6 +147,8 @@ static s2s_err listen_all(program *p, char why[S2S_TEXT_MAX])
         err = watch_signals(p);
     if (err == S2S_OK && p->config->control)
         err = control_new(&p->env, &p->loop, p->node, &ops, p->config->control, &p->control, why);
+    if (err == S2S_OK)
+        err = listen_http(p, why);
     if (err == S2S_OK)
         err = node_listen(p->node, why);
     return err;
@@ -170,6 +187,7 @@ static int start(const char *file, bool check)
     }
     int status = run(&p, check);
     control_free(p.control);
+    http_free(p.http);
     node_free(p.node);
     reload_free(p.reload);
     eku_policy_free(p.policy);

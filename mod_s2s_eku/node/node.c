@@ -20,6 +20,7 @@ struct node {
     s2s_federation *federation;
     components *components;
     census *census;
+    counters counters;
     certificates *certificates;
     services services;
     name_index domains; /* the configuration's */
@@ -137,6 +138,7 @@ static void on_federation_drained(void *user)
 static void on_stream(void *user, const s2s_stream_info *info, const s2s_close *end)
 {
     node *n = user;
+    counters_note(&n->counters, info, end);
     census_note(n->census, n->options.config, info, end);
 }
 
@@ -402,6 +404,16 @@ const s2s_federation *node_federation(const node *n)
 const census *node_census(const node *n)
 {
     return n->census;
+}
+
+const counters *node_counters(const node *n)
+{
+    return &n->counters;
+}
+
+bool node_is_stopping(const node *n)
+{
+    return n->stopping;
 }
 
 bool node_is_attached(const node *n, const char *domain)

@@ -7,6 +7,7 @@
 
 #include "census.h"
 #include "config.h"
+#include "counters.h"
 #include "ping.h"
 #include "s2s/federation.h"
 
@@ -50,6 +51,8 @@ const char *node_first_domain(const node *n);
 const config *node_config(const node *n);
 const s2s_federation *node_federation(const node *n);
 const census *node_census(const node *n);
+const counters *node_counters(const node *n);
+bool node_is_stopping(const node *n);
 bool node_is_attached(const node *n, const char *domain);
 uint64_t node_milliseconds(const node *n);        /* uv_now() */
 uint64_t node_uptime_milliseconds(const node *n); /* since node_new */

@@ -90,7 +90,7 @@ const config_key config_schema[] = {
 
     {"control", CONFIG_SOCKET},
     {"census", CONFIG_OUTPUT},
-    {"http", CONFIG_ADDRESS, .now = "null"},
+    {"http", CONFIG_ADDRESS, .none = true},
 
     {"log", CONFIG_MAPPING},
     {"log.level", CONFIG_WORD, WORDS("debug", "info", "warn", "error")},

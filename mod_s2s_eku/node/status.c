@@ -27,15 +27,16 @@ static const char *decision(bool accepts)
 int status_add_verdict(json_t *out, const s2s_verdict *v)
 {
     if (!v)
-        return json_object_update_new(out, json_pack("{s:b, s:n, s:n, s:n, s:n, s:n, s:n, s:n, s:n}", "trusted", 0,
-                                                     "chain", "identity", "eku", "purpose", "would", "revocation",
-                                                     "reason", "expires"));
+        return json_object_update_new(out, json_pack("{s:b, s:n, s:n, s:n, s:n, s:n, s:n, s:n, s:n, s:n, s:n}", "trusted",
+                                                     0, "chain", "identity", "eku", "purpose", "would", "revocation",
+                                                     "proof", "dane", "reason", "expires"));
     return json_object_update_new(
-        out, json_pack("{s:b, s:s, s:s, s:s, s:{s:b, s:b}, s:{s:s, s:s}, s:s, s:o, s:o}", "trusted", v->trusted, "chain",
+        out, json_pack("{s:b, s:s, s:s, s:s, s:{s:b, s:b}, s:{s:s, s:s}, s:s, s:s, s:s, s:o, s:o}", "trusted", v->trusted, "chain",
                        s2s_chain_status_word(v->chain), "identity", s2s_identity_word(v->identity), "eku",
                        s2s_eku_word(v->eku), "purpose", "server", v->purpose_server, "client", v->purpose_client,
                        "would", "tolerant", decision(v->would_tolerant), "strict", decision(v->would_strict),
-                       "revocation", s2s_revocation_word(v->revocation), "reason", cstr(v->reason), "expires",
+                       "revocation", s2s_revocation_word(v->revocation), "proof",
+                       s2s_proof_word(v->proof), "dane", s2s_dane_word(v->dane), "reason", cstr(v->reason), "expires",
                        v->expires ? json_integer(v->expires) : json_null()));
 }
 

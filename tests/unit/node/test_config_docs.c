@@ -113,7 +113,6 @@ Test(config_docs, complete_configuration_lists_the_features_to_come)
         "37:18: policy.remotes[0].ca_files[0]: cannot read \"DIR/corp-ca.pem\": No such file or directory",
         "38:14: policy.remotes[0].pins[0]: must be sha256/ and the base64 of a SHA-256 hash, not "
         "\"sha256/BASE64-OF-SPKI\"",
-        "50:7: http: not there yet: leave it out, or say null",
     };
     char *text = config_fixture_source("tests/unit/node/complete.yaml");
     expect_example(text, line, sizeof line / sizeof *line);
