@@ -143,5 +143,6 @@ void config_free(config *c)
     config_wipe(c->dialback_secret);
     free(c->census);
     free(c->http);
+    free(c->plugin);
     free(c);
 }

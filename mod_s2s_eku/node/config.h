@@ -73,6 +73,7 @@ typedef struct config {
     size_t dns_anchors_len;
     s2s_limits limits;
     char *control; /* path of the control socket */
+    char *plugin;  /* a shared object with another policy; NULL: ours */
     char *http;    /* "ADDRESS:PORT"; NULL: none */
     char *census;  /* path of the file that keeps it; NULL: memory only */
     bool census_given; /* not the default */

@@ -157,6 +157,12 @@ static bool build_policy(const config_reading *r, config *c)
     return true;
 }
 
+static bool build_plugin(const config_reading *r, config *c)
+{
+    const config_node *plugin = config_node_get(config_node_get(r->root, "policy"), "plugin");
+    return !plugin || config_node_is_null(plugin) || copy_text(plugin, &c->plugin);
+}
+
 static bool build_routes(const config_reading *r, config *c)
 {
     const config_node *list = config_node_get(r->root, "routes");
@@ -231,7 +237,7 @@ s2s_err config_build(const config_reading *r, config **out)
     build_limits(r, c);
     if (!build_domains(r, c) || !build_listen(r, c) || !build_components(r, c) ||
         !build_trust_and_dns(r, c) || !build_policy(r, c) || !build_routes(r, c) ||
-        !build_census(r, c) || !build_log_and_control(r, c)) {
+        !build_plugin(r, c) || !build_census(r, c) || !build_log_and_control(r, c)) {
         config_free(c);
         return S2S_E_NOMEM;
     }

@@ -3,10 +3,13 @@
 #include "log.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <gnutls/crypto.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "protocol/xml/utf8.h"
@@ -165,6 +168,29 @@ size_t log_format(char out[LOG_LINE_MAX], bool json, int64_t wall_ms, s2s_level 
     return l.len;
 }
 
+/* Is it the journal's socket that `file` writes to? (systemd.exec(5), $JOURNAL_STREAM) */
+static bool is_journal(FILE *file)
+{
+    struct stat st;
+    char is[64];
+    const char *want = getenv("JOURNAL_STREAM");
+    if (!want || fstat(fileno(file), &st) != 0)
+        return false;
+    (void)snprintf(is, sizeof is, "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+    return strcmp(is, want) == 0;
+}
+
+static const char *priority(s2s_level level)
+{
+    switch (level) {
+    case S2S_LOG_DEBUG: return "<7>";
+    case S2S_LOG_INFO: return "<6>";
+    case S2S_LOG_WARN: return "<4>";
+    case S2S_LOG_ERROR: return "<3>";
+    }
+    return "<6>";
+}
+
 static void write_line(void *user, s2s_level level, const char *message, const s2s_field *fields, size_t count)
 {
     log_sink *sink = user;
@@ -174,6 +200,8 @@ static void write_line(void *user, s2s_level level, const char *message, const s
     int64_t wall_ms = (int64_t)now.tv_sec * MS_PER_SECOND + now.tv_nsec / 1000000;
     size_t len = log_format(text, sink->json, wall_ms, level, message, fields, count);
     /* A log that cannot be written is no reason to stop. */
+    if (sink->journal)
+        (void)fputs(priority(level), sink->file);
     (void)fwrite(text, 1, len, sink->file);
     (void)fflush(sink->file);
 }
@@ -212,5 +240,6 @@ static s2s_err sha256(void *user, s2s_bytes in, uint8_t out[S2S_SHA256_LEN])
 void log_env_init(s2s_env *env, log_sink *sink)
 {
     static const s2s_env_ops OPS = {S2S_ENV_ABI, resize, random_bytes, write_line, sha256};
+    sink->journal = is_journal(sink->file);
     s2s_env_init(env, &OPS, sink);
 }

@@ -13,6 +13,7 @@
 typedef struct log_sink {
     FILE *file;
     bool json;
+    bool journal; /* each line begins with its priority, "<4>", as journald wants it (sd-daemon(3)); log_env_init looks */
 } log_sink;
 
 /* Makes `env` ready: malloc, getrandom, lines to `sink`, which must live as long. Limits are the defaults. */

@@ -13,6 +13,7 @@
 #include "http.h"
 #include "log.h"
 #include "node.h"
+#include "plugin.h"
 #include "policy.h"
 #include "protocol/log.h"
 #include "reload.h"
@@ -25,6 +26,7 @@ typedef struct program {
     log_sink sink;
     s2s_env env;
     eku_policy *policy;
+    plugin *plugin; /* in the place of `policy` */
     s2s_policy interface;
     uv_loop_t loop;
     node *node;
@@ -100,6 +102,24 @@ static s2s_err watch_signals(program *p)
     return S2S_OK;
 }
 
+static s2s_err make_policy(program *p, char why[S2S_TEXT_MAX])
+{
+    if (!p->config->plugin) {
+        s2s_err err = node_policy_new(&p->env, p->config, &p->policy, why);
+        if (err == S2S_OK)
+            p->interface = eku_policy_interface(p->policy);
+        return err;
+    }
+    s2s_err err = plugin_open(&p->env, p->config->plugin, &p->plugin, why);
+    if (err != S2S_OK)
+        return err;
+    s2s_field fields[] = {{"file", s2s_str_of(p->config->plugin)}, {"name", s2s_str_of(plugin_name(p->plugin))}};
+    s2s__log(&p->env, S2S_LOG_WARN, "another certificate policy is loaded; trust and policy.* of the configuration do not count", fields,
+             2);
+    p->interface = plugin_policy(p->plugin);
+    return S2S_OK;
+}
+
 /* Everything that can be checked without a socket. Faults are on standard error. */
 static s2s_err prepare(program *p, bool check)
 {
@@ -107,12 +127,11 @@ static s2s_err prepare(program *p, bool check)
     p->env.level = p->config->log_level;
     p->env.limits = p->config->limits;
     p->sink.json = p->config->log_json;
-    s2s_err err = node_policy_new(&p->env, p->config, &p->policy, why);
+    s2s_err err = make_policy(p, why);
     if (err != S2S_OK) {
         (void)fprintf(stderr, "%s\n", *why ? why : s2s_strerror(err));
         return err;
     }
-    p->interface = eku_policy_interface(p->policy);
     node_options o = {.env = &p->env, .loop = &p->loop, .config = p->config, .policy = &p->interface,
                       .check = check, .stopped = on_node_stopped, .user = p};
     return node_new(&o, stderr, &p->node);
@@ -191,6 +210,7 @@ static int start(const char *file, bool check)
     node_free(p.node);
     reload_free(p.reload);
     eku_policy_free(p.policy);
+    plugin_close(p.plugin);
     uv_loop_close(&p.loop);
     config_free(p.config);
     return status;

@@ -54,7 +54,7 @@ const config_key config_schema[] = {
     {"policy.dane", CONFIG_BOOL},
     {"policy.allow", CONFIG_BOOL},
     {"policy.dialback_secret_file", CONFIG_SECRET_FILE, .none = true},
-    {"policy.plugin", CONFIG_FILE, .now = "null"},
+    {"policy.plugin", CONFIG_FILE, .none = true},
     {"policy.remotes", CONFIG_LIST},
     {"policy.remotes[]", CONFIG_MAPPING},
     {"policy.remotes[].match", CONFIG_MATCH, .required = true},

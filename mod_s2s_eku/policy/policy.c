@@ -90,10 +90,31 @@ static s2s_err judge(void *self, const s2s_peer *peer, s2s_ticket ticket, s2s_ve
     return eku__judge(p->remotes, peer, out);
 }
 
+/* What our chain permits; unknown if it cannot be read, which is no matter here. */
+static eku__own read_own(const eku_policy *p, const s2s_refusal *refusal)
+{
+    eku__own own = {.known = false};
+    eku__chain chain = {.env = p->env};
+    eku__facts facts = {.env = p->env};
+    if (refusal->chain_len > 0 && eku__chain_import(p->env, refusal->chain, refusal->chain_len, &chain) == S2S_OK &&
+        eku__facts_read(&chain, &facts) == S2S_OK) {
+        const eku__purposes *leaf = &facts.certs[0].purposes;
+        own = (eku__own){.known = true, .server = !leaf->present || leaf->server,
+                         .client = !leaf->present || leaf->client};
+        for (size_t i = 1; i < facts.len; i++) {
+            const eku__purposes *ca = &facts.certs[i].purposes;
+            own.ca_forbids_client = own.ca_forbids_client || (ca->present && !ca->client);
+        }
+    }
+    eku__facts_free(&facts);
+    eku__chain_free(&chain);
+    return own;
+}
+
 static bool explain_refusal(void *self, const s2s_refusal *refusal, char out[S2S_TEXT_MAX])
 {
-    (void)self;
-    return eku__explain_refusal(refusal->text, refusal->alert, out);
+    const eku__own own = read_own(self, refusal);
+    return eku__explain_refusal_of(refusal, &own, out);
 }
 
 static void remote_rule(void *self, s2s_str local, s2s_str remote, s2s_remote_rule *out)

@@ -3,11 +3,12 @@
  * speaks only where the text does not. */
 #include "policy/refusal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "protocol/buf.h"
 
-enum { NEEDLES = 11 };
+enum { NEEDLES = 12, BECAUSE_MAX = 192 };
 
 /* RFC 8446 section 6.2. */
 enum {
@@ -34,7 +35,7 @@ static const struct {
      "public CAs no longer issue; its software is older than the 2026 change, or it is set so"},
     {{"intended purpose",                      /* GnuTLS */
       "certificate purpose", "extended key usage", "extendedkeyusage", "ext_key_usage", /* Erlang */
-      "key_usage_mismatch", "incompatible key usage",                      /* Erlang, Go */
+      "key_usage_mismatch", "unsupported_certificate", "incompatible key usage",                      /* Erlang, Go */
       "invalidpurpose", "certnotvalidforusage", "requiredekunotfound",     /* Rust */
       "certificate type not approved"},                                    /* NSS */
      "the peer refused our certificate's purpose (its Extended Key Usage, or that of a CA above it); a peer that wants "
@@ -53,7 +54,8 @@ static const struct {
       "unable to verify the first certificate", "unable to find valid certification path", "unknown authority",
       "unknownissuer"},
      "the peer does not know the CA of our certificate, or our file lacks an intermediate certificate"},
-    {{"certificate is not trusted", "certificate not trusted", "untrusted certificate"},
+    {{"certificate is not trusted", "certificate not trusted", "untrusted certificate",
+      "invalid, expired, or not trusted", "could not authenticate to remote server" /* Prosody, Metronome */},
      "the peer does not trust our certificate and does not say why; some say only this when the purpose is at "
      "fault too"},
     {{"failed to get peer certificate", "no peer certificate", "no certificate presented", "certificate required",
@@ -111,6 +113,61 @@ static const char *meaning_of_alert(int alert)
             return ALERTS[i].meaning;
     }
     return NULL;
+}
+
+/* -- with what our certificate permits ------------------------------------------------------------------ */
+
+/* Why a server that wants clientAuth of us does not take it; NULL: it would. */
+static const char *lacks_client(const eku__own *own)
+{
+    if (!own->known)
+        return NULL;
+    if (!own->client)
+        return own->server ? "our certificate has serverAuth only" : "our certificate lacks clientAuth";
+    return own->ca_forbids_client ? "a CA above our certificate has serverAuth only" : NULL;
+}
+
+/* Rows whose sentence is about the purpose, or leaves it open. */
+static bool may_be_purpose(const char *meaning)
+{
+    return strstr(meaning, "purpose") || strstr(meaning, "gives no reason");
+}
+
+static bool say(char out[S2S_TEXT_MAX], const char *what, const char *because)
+{
+    (void)snprintf(out, S2S_TEXT_MAX, "%s%s%s", what, because ? ": " : "", because ? because : "");
+    return true;
+}
+
+/* It did not offer EXTERNAL to us (XEP-0178 section 3): servers do so after a certificate that they do not take. */
+static bool explain_silence(const eku__own *own, char out[S2S_TEXT_MAX])
+{
+    const char *lacks = lacks_client(own);
+    char because[BECAUSE_MAX];
+    if (!lacks)
+        return say(out, "the peer offers no EXTERNAL: most likely it does not trust our certificate", NULL);
+    (void)snprintf(because, sizeof because, "most likely it demands clientAuth of a connecting server, and %s", lacks);
+    return say(out, "the peer offers no EXTERNAL", because);
+}
+
+bool eku__explain_refusal_of(const s2s_refusal *r, const eku__own *own, char out[S2S_TEXT_MAX])
+{
+    const char *meaning = meaning_of_text(r->text), *lacks = r->role == S2S_INITIATOR ? lacks_client(own) : NULL;
+    if (!meaning)
+        meaning = meaning_of_alert(r->alert);
+    if (!meaning && r->by == S2S_REFUSED_BY_SILENCE)
+        return explain_silence(own, out);
+    if (!meaning)
+        return false;
+    if (r->role == S2S_ACCEPTOR && own->known && !own->server && may_be_purpose(meaning))
+        return say(out, "the peer refused our certificate", "it needs serverAuth, and ours does not have it");
+    if (!lacks || !may_be_purpose(meaning) || strstr(meaning, "misses serverAuth"))
+        return say(out, meaning, NULL);
+    char because[BECAUSE_MAX];
+    (void)snprintf(because, sizeof because, "%s; most likely it demands clientAuth of a connecting server (older software, or set so)",
+                   lacks);
+    return say(out, strstr(meaning, "purpose") ? "the peer refused our certificate's purpose" : "the peer refused our certificate",
+               because);
 }
 
 bool eku__explain_refusal(s2s_str text, int alert, char out[S2S_TEXT_MAX])

@@ -54,6 +54,54 @@ Test(refusal, texts_of_peers)
     }
 }
 
+/* The cause is named with what our certificate permits. */
+Test(refusal, with_our_certificate)
+{
+    static const eku__own SERVER = {.known = true, .server = true}, CLIENT = {.known = true, .client = true},
+                          BOTH = {.known = true, .server = true, .client = true},
+                          CA = {.known = true, .server = true, .client = true, .ca_forbids_client = true}, UNKNOWN = {0};
+    static const struct {
+        const char *text;
+        int alert;
+        s2s_refused_by by;
+        s2s_role role;
+        const eku__own *own;
+        const char *want, *too; /* NULL: nothing is known */
+    } ROWS[] = {
+        {"unsupported certificate purpose", -1, S2S_REFUSED_BY_SASL, S2S_INITIATOR, &SERVER, "serverAuth only", "demands clientAuth"},
+        {"unsuitable certificate purpose", -1, S2S_REFUSED_BY_SASL, S2S_INITIATOR, &CA, "a CA above our certificate", "clientAuth"},
+        {"unsuitable certificate purpose", -1, S2S_REFUSED_BY_SASL, S2S_INITIATOR, &BOTH, "clientAuth", "2026"},
+        {"unsuitable certificate purpose", -1, S2S_REFUSED_BY_SASL, S2S_INITIATOR, &UNKNOWN, "clientAuth", "2026"},
+        {"", 43, S2S_REFUSED_BY_ALERT, S2S_INITIATOR, &SERVER, "serverAuth only", "demands clientAuth"},
+        {"", 42, S2S_REFUSED_BY_ALERT, S2S_INITIATOR, &SERVER, "serverAuth only", "demands clientAuth"},
+        {"", 46, S2S_REFUSED_BY_ALERT, S2S_INITIATOR, &SERVER, "serverAuth only", "demands clientAuth"},
+        {"", 42, S2S_REFUSED_BY_ALERT, S2S_INITIATOR, &BOTH, "alert 42", "no reason"},
+        {"", 48, S2S_REFUSED_BY_ALERT, S2S_INITIATOR, &SERVER, "does not know the CA", "alert 48"},
+        {"", 45, S2S_REFUSED_BY_ALERT, S2S_INITIATOR, &SERVER, "expired", "alert 45"},
+        {"certificate has expired", 43, S2S_REFUSED_BY_ALERT, S2S_INITIATOR, &SERVER, "expired", "clock"},
+        {"{bad_cert,invalid_ext_key_usage}", -1, S2S_REFUSED_BY_SASL, S2S_INITIATOR, &SERVER, "serverAuth only", "clientAuth"},
+        {"{tls_alert,{unsupported_certificate", -1, S2S_REFUSED_BY_SASL, S2S_INITIATOR, &SERVER, "serverAuth only", "clientAuth"},
+        {"Your server's certificate is invalid, expired, or not trusted by b.example", -1, S2S_REFUSED_BY_STREAM_ERROR,
+         S2S_INITIATOR, &SERVER, "serverAuth only", "clientAuth"},
+        {"no serverAuth", -1, S2S_REFUSED_BY_SASL, S2S_INITIATOR, &CLIENT, "misses serverAuth", "purpose"},
+        {"", -1, S2S_REFUSED_BY_SILENCE, S2S_INITIATOR, &SERVER, "offers no EXTERNAL", "serverAuth only"},
+        {"", -1, S2S_REFUSED_BY_SILENCE, S2S_INITIATOR, &BOTH, "offers no EXTERNAL", "does not trust"},
+        {"", -1, S2S_REFUSED_BY_SILENCE, S2S_INITIATOR, &UNKNOWN, "offers no EXTERNAL", "does not trust"},
+        {"", 43, S2S_REFUSED_BY_ALERT, S2S_ACCEPTOR, &CLIENT, "needs serverAuth", "refused our certificate"},
+        {"go away", -1, S2S_REFUSED_BY_STREAM_ERROR, S2S_INITIATOR, &SERVER, NULL, NULL},
+        {"", 40, S2S_REFUSED_BY_ALERT, S2S_INITIATOR, &SERVER, NULL, NULL},
+    };
+    for (size_t i = 0; i < COUNT(ROWS); i++) {
+        char out[S2S_TEXT_MAX] = "";
+        const s2s_refusal r = {.size = sizeof r, .role = ROWS[i].role, .by = ROWS[i].by, .text = s2s_str_of(ROWS[i].text),
+                               .alert = ROWS[i].alert};
+        cr_expect_eq(eku__explain_refusal_of(&r, ROWS[i].own, out), ROWS[i].want != NULL, "%zu: %s", i, out);
+        cr_expect(!ROWS[i].want || strstr(out, ROWS[i].want), "%zu: %s", i, out);
+        cr_expect(!ROWS[i].too || strstr(out, ROWS[i].too), "%zu: %s", i, out);
+        cr_expect_lt(strlen(out), S2S_TEXT_MAX - 1, "%s: cut?", out);
+    }
+}
+
 Test(refusal, unknown_words_are_left_alone)
 {
     static const struct {
