@@ -57,6 +57,15 @@ class Pki:
                    "--load-ca-privkey", self.dir / f"{ca}.key", "--template", template, "--outfile", crt)
         return crt, key
 
+    def make_crl(self, name, revoked=(), ca="ca"):
+        template = self.dir / f"{name}.template"
+        template.write_text("crl_next_update = 30\ncrl_number = 1\n")
+        args = ["--generate-crl", "--load-ca-privkey", self.dir / f"{ca}.key", "--load-ca-certificate", self.dir / f"{ca}.crt",
+                "--template", template, "--outfile", self.dir / f"{name}.pem"]
+        for crt in revoked:
+            args += ["--load-certificate", crt]
+        self._tool(*args)
+
 
 class Node:
     def __init__(self, world, name, domain):

@@ -97,9 +97,11 @@ def check_strict(world, a, b):
 
 
 def check_swaps(world, a, b):
-    """Certificates and anchors change a hundred times while streams open and close."""
+    """Certificates, CRLs and anchors change a hundred times while streams open and close."""
     for name in ("one", "two"):
         world.pki.make(name, "a.test")
+    world.pki.make_crl("first")
+    world.pki.make_crl("second", revoked=[world.pki.make("unused", "unused.test")[0]])
     before = a.log_text(), b.log_text()
     ended, results = threading.Event(), []
 
@@ -113,7 +115,8 @@ def check_swaps(world, a, b):
     try:
         for i in range(SWAPS):
             spare = (", spare.crt", "")[i // 2 % 2]
-            config = text(world, "a", "a.test", "b.test", 1, "", "", ("one", "two")[i % 2])
+            crl = f", crl_files: [{('first', 'second')[i % 2]}.pem]"
+            config = text(world, "a", "a.test", "b.test", 1, "", crl, ("one", "two")[i % 2])
             a.write(config.replace("[ca.crt]", f"[ca.crt{spare}]"))
             answer = a.ask("reload")
             assert answer["ok"], answer
@@ -138,6 +141,22 @@ def check_distrusted(world, a):
     wait_for("no stream is left", lambda: not streams(a), a.proc)
     record = [r for r in a.ask("census")["remotes"] if r["remote"] == "b.test" and r["direction"] == "in"][0]
     assert record["chain"] == "unknown-issuer" and not record["trusted"], record
+    assert not a.ping("b.test")["ok"]
+    a.write(text(world, "a", "a.test", "b.test", 1))
+    assert a.ask("reload")["ok"]
+    a.ctl("close", "b.test")
+    assert a.ping("b.test")["ok"]
+
+
+def check_revoked(world, a):
+    """A CRL that names the peer ends its streams at the reload."""
+    assert a.ping("b.test")["ok"]
+    world.pki.make_crl("revoked", revoked=[world.dir / "b.crt"])
+    a.write(text(world, "a", "a.test", "b.test", 1, "", ", crl_files: [revoked.pem]"))
+    assert a.ask("reload")["ok"]
+    wait_for("no stream is left", lambda: not streams(a), a.proc)
+    record = [r for r in a.ask("census")["remotes"] if r["remote"] == "b.test" and r["direction"] == "in"][0]
+    assert record["chain"] == "revoked" and not record["trusted"], record
     assert not a.ping("b.test")["ok"]
     a.write(text(world, "a", "a.test", "b.test", 1))
     assert a.ask("reload")["ok"]
@@ -187,6 +206,7 @@ def main(bindir):
         check_renewal(world, a)
         check_expiry_warning(world, a)
         check_distrusted(world, a)
+        check_revoked(world, a)
         check_swaps(world, a, b)
         check_census(world, a)
     print("ok")
