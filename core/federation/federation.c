@@ -185,6 +185,23 @@ static s2s_err make_secret(s2s_federation *f, s2s_bytes shared)
                           : s2s_dialback_secret_random(f->env, &f->secret);
 }
 
+/* Half made: there is no stream, listener or post yet. */
+static void unmake(s2s_federation *f)
+{
+    s2s_setup_free(f->setup);
+    s2s__table_free(&f->links);
+    explicit_bzero(&f->secret, sizeof f->secret);
+    s2s__free(f->env, f);
+}
+
+static void on_unmade(uv_handle_t *handle)
+{
+    s2s__io *io = handle->data;
+    s2s_federation *f = (s2s_federation *)((char *)io - offsetof(s2s_federation, io));
+    s2s__io_free(io);
+    unmake(f);
+}
+
 s2s_err s2s_federation_new(const s2s_federation_options *options, s2s_federation **out,
                            char why[S2S_TEXT_MAX])
 {
@@ -211,9 +228,13 @@ s2s_err s2s_federation_new(const s2s_federation_options *options, s2s_federation
     if (err == S2S_OK && (err = s2s__io_init(&f->io, env, f->loop, why)) != S2S_OK)
         s2s__resolver_close(f->resolver, NULL, NULL);
     if (err != S2S_OK) {
-        s2s_setup_free(f->setup);
-        s2s__free(env, f);
+        unmake(f);
         return err;
+    }
+    if ((err = s2s__post_begin(f)) != S2S_OK) {
+        s2s__resolver_close(f->resolver, NULL, NULL);
+        s2s__io_close(&f->io, on_unmade);
+        return refuse(why, err, "no handle to wake the loop by");
     }
     uv_timer_init(f->loop, &f->stop_timer);
     f->stop_timer.data = f;
@@ -226,12 +247,10 @@ void s2s_federation_free(s2s_federation *f)
 {
     if (!f)
         return;
-    s2s_setup_free(f->setup);
-    s2s__table_free(&f->links);
     s2s__free(f->env, f->listeners);
     s2s__io_free(&f->io);
-    explicit_bzero(&f->secret, sizeof f->secret);
-    s2s__free(f->env, f);
+    s2s__post_free(f);
+    unmake(f);
 }
 
 /* The last handle: what was closed before it is gone now. */
@@ -241,7 +260,7 @@ static void on_stop_timer_closed(uv_handle_t *handle)
     f->ops->stopped(f->user);
 }
 
-enum { LAST_PARTS = 3 }; /* the recheck timer; resolver and flush handle, which close when the streams are gone */
+enum { LAST_PARTS = 4 }; /* recheck timer, post handle; resolver and flush handle, which close when the streams are gone */
 
 static void part_closed(void *arg)
 {
@@ -256,7 +275,7 @@ static void on_flush_closed(uv_handle_t *handle)
     part_closed((char *)io - offsetof(s2s_federation, io));
 }
 
-static void on_recheck_closed(uv_handle_t *handle)
+static void on_handle_closed(uv_handle_t *handle)
 {
     part_closed(handle->data);
 }
@@ -316,7 +335,8 @@ void s2s_federation_stop(s2s_federation *f)
         s2s__listener_close(f->listeners[i], part_closed);
     f->open_parts = (unsigned)f->listeners_len + LAST_PARTS;
     f->listeners_len = 0;
-    s2s__recheck_end(f, on_recheck_closed);
+    s2s__recheck_end(f, on_handle_closed);
+    s2s__post_end(f, on_handle_closed);
     uv_timer_start(&f->stop_timer, on_stop_timer, f->env->limits.close_ms, 0);
     s2s__claims_stop(f);
     close_accepted(f);

@@ -85,6 +85,14 @@ typedef struct s2s__recheck {
     s2s_time next;  /* when a round begins by itself */
 } s2s__recheck;
 
+/* Stanzas that other threads have posted; the lock guards `queue` and `closed`. */
+typedef struct s2s__post {
+    uv_mutex_t lock;
+    uv_async_t wake;
+    s2s__queue queue;
+    bool closed;
+} s2s__post;
+
 struct s2s_federation {
     const s2s_env *env;
     uv_loop_t *loop;
@@ -97,6 +105,7 @@ struct s2s_federation {
     s2s_setup *setup; /* never NULL */
     uint64_t setups;  /* counts its changes */
     s2s__recheck recheck;
+    s2s__post post;
     s2s__listener **listeners;
     size_t listeners_len;
     s2s__stream *streams;
@@ -131,6 +140,10 @@ static inline const s2s_dialback_secret *s2s__federation_secret(const s2s_federa
 {
     return f->secret.hex[0] ? &f->secret : NULL;
 }
+/* post.c. _end sends what waits, and takes no more. */
+s2s_err s2s__post_begin(s2s_federation *f);
+void s2s__post_end(s2s_federation *f, uv_close_cb closed);
+void s2s__post_free(s2s_federation *f);
 
 /* setup.c: NULL if it is not there. `name` in normal form. */
 const s2s__domain *s2s__setup_domain(const s2s_setup *setup, s2s_str name);

@@ -144,6 +144,11 @@ S2S_API void s2s_federation_domains(const s2s_federation *f, void (*each)(void *
  * to the remote server's stream, or an error comes back through ops->deliver (if it may be bounced): never lost
  * silently. S2S_OK; S2S_E_AGAIN: taken, but please pause until ops->drained; S2S_E_INVAL: not taken (addresses). */
 S2S_API s2s_err s2s_federation_send(s2s_federation *f, const s2s_stanza *stanza);
+/* The same from any thread: a copy of the stanza is handed to the loop's thread and sent there; what cannot be sent comes back
+ * through ops->deliver as an error. The order of one thread's stanzas stays. `env`'s resize must work in that thread too.
+ * The one function that other threads may call; not during or after s2s_federation_free(). S2S_OK; S2S_E_LIMIT:
+ * limits.queue_stanzas or queue_bytes wait already, try again later; S2S_E_NOMEM; S2S_E_CLOSED: stopping. */
+S2S_API s2s_err s2s_federation_post(s2s_federation *f, const s2s_stanza *stanza);
 /* Goes on reading after ops->deliver returned false. */
 S2S_API void s2s_federation_resume(s2s_federation *f);
 /* The late answer to a policy's S2S_E_PENDING. S2S_E_NOTFOUND if the stream is gone. */
