@@ -141,7 +141,7 @@ def expect(cell):
     external_offered = peer.kind != "jabberd2"
     if external_offered and not of_initiator:
         if of_receiver and we_connect:
-            return EXTERNAL, "the receiver takes our certificate; its own is proven by the DNS alone"
+            return DIALBACK, "the receiver's certificate proves nothing: DNS has to, in both directions"
         return EXTERNAL, "both certificates are good"
     why = of_initiator or "jabberd2 knows dialback only"
     initiator_does = phase.dialback == "fallback" if we_connect else phase.theirs != "certificates"
