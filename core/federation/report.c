@@ -153,6 +153,7 @@ void s2s__report_claim(const s2s__stream *s, const char *local, const char *remo
 {
     line l = {.len = 0};
     add_word(&l, "stream", s->id);
+    add_word(&l, "direction", s->role == S2S_INITIATOR ? "out" : "in");
     add_word(&l, "local", local);
     add_word(&l, "remote", remote);
     add_word(&l, "outcome", outcome_word(outcome));

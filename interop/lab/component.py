@@ -9,6 +9,7 @@ from xml.sax.saxutils import escape, quoteattr
 from lab import topology
 
 NS_COMPONENT = "{jabber:component:accept}"
+NS_CLIENT = "{jabber:client}"
 NS_STREAM = "{http://etherx.jabber.org/streams}"
 NS_ERROR = "{urn:ietf:params:xml:ns:xmpp-stanzas}"
 NS_PING = "{urn:xmpp:ping}"
@@ -91,13 +92,14 @@ class Component:
             await self._read()
 
     def _dispatch(self, stanza):
-        if stanza.tag == NS_COMPONENT + "message":
+        kind = kind_of(stanza)
+        if kind == "message":
             self._on_message(stanza)
-        elif stanza.tag == NS_COMPONENT + "iq" and stanza.get("type") in ("result", "error"):
+        elif kind == "iq" and stanza.get("type") in ("result", "error"):
             waiting = self._answers.pop(stanza.get("id"), None)
             if waiting is not None and not waiting.done():
                 waiting.set_result(stanza)
-        elif stanza.tag == NS_COMPONENT + "iq" and stanza.find(NS_PING + "ping") is not None:
+        elif kind == "iq" and stanza.find(NS_PING + "ping") is not None:
             self._write(f"<iq type='result' from={quoteattr(stanza.get('to'))} to={quoteattr(stanza.get('from'))} "
                         f"id={quoteattr(stanza.get('id'))}/>")
         elif stanza.tag == NS_STREAM + "error":
@@ -133,13 +135,21 @@ class Component:
         return await asyncio.wait_for(waiting, seconds)
 
 
+def kind_of(stanza):
+    """The name of a stanza; jabberd2 hands them over in jabber:client."""
+    for namespace in (NS_COMPONENT, NS_CLIENT):
+        if stanza.tag.startswith(namespace):
+            return stanza.tag.removeprefix(namespace)
+    return ""
+
+
 def body(stanza):
-    return stanza.findtext(NS_COMPONENT + "body")
+    return stanza.findtext("{*}body")
 
 
 def error_condition(stanza):
     """(condition, text) of an error stanza, or None."""
-    error = stanza.find(NS_COMPONENT + "error")
+    error = stanza.find("{*}error")
     if stanza.get("type") != "error" or error is None:
         return None
     names = [child.tag.removeprefix(NS_ERROR) for child in error if child.tag.startswith(NS_ERROR)]

@@ -99,7 +99,13 @@ class NodeLog:
         return self.lines.get(("out" if cell.connects == WE else "in", cell.ours, cell.theirs), [])
 
     def mechanism(self, cell):
-        return next((e.get("mechanism") for e in self.of(cell) if e["message"] == "stream established"), None)
+        """A further pair on a stream that there was already has a line of its own (jabberd2 does that)."""
+        for e in self.of(cell):
+            if e["message"] == "stream established":
+                return e.get("mechanism")
+            if e["message"] == "dialback decided" and e.get("outcome") == "valid":
+                return DIALBACK
+        return None
 
     def words(self, cell):
         for message in ("certificate refused", "stream established", "stream failed", "stream closed"):
