@@ -96,18 +96,19 @@ static void about_tcp(json_t *list, const probe_record *r)
             r->domain, r->endpoints_left);
 }
 
-static void about_handshake(json_t *list, const probe_record *r, const attempt *a)
+/* `level`: a warning if another address of the domain does better. */
+static void about_handshake(json_t *list, const probe_record *r, const attempt *a, const char *level)
 {
     const char *transport = a->endpoint.direct ? "direct TLS" : "STARTTLS";
     switch (a->step) {
     case STEP_TCP: return;
     case STEP_GREETING:
     case STEP_STARTTLS:
-        add(list, "error", "stream", WHO_THEY, "see that the port speaks the protocol between servers, with TLS", "%s over %s: %s%s%s",
+        add(list, level, "stream", WHO_THEY, "see that the port speaks the protocol between servers, with TLS", "%s over %s: %s%s%s",
             r->domain, transport, a->end_text, *a->peer_text ? ": " : "", a->peer_text);
         return;
     case STEP_TLS:
-        add(list, "error", "tls", WHO_THEY,
+        add(list, level, "tls", WHO_THEY,
             "see the server's TLS settings: protocol versions (1.2 or 1.3), and a certificate for the name that is asked for (SNI)",
             "%s over %s: the TLS handshake failed: %s", r->domain, transport, a->end_text);
         return;
@@ -116,7 +117,7 @@ static void about_handshake(json_t *list, const probe_record *r, const attempt *
     case STEP_QUESTIONS:
     case STEP_CLOSE:
         if (*a->end_text)
-            add(list, "error", "stream", WHO_THEY, "see the server's log", "%s over %s: %s%s%s", r->domain, transport,
+            add(list, level, "stream", WHO_THEY, "see the server's log", "%s over %s: %s%s%s", r->domain, transport,
                 a->end_text, *a->peer_text ? ": " : "", a->peer_text);
         return;
     }
@@ -233,7 +234,7 @@ json_t *findings_of(const probe_record *r, probe_answer answer, const attempt *b
     for (size_t i = 0; i < r->attempts_len; i++) {
         const attempt *a = r->attempts[i];
         if (!a->only_tcp && !tcp_failed(a) && a->outcome == OUTCOME_NOT_REACHED)
-            about_handshake(list, r, a);
+            about_handshake(list, r, a, best && best->tls ? "warning" : "error");
     }
     about_tcp(list, r);
     about_our_files(list, r);

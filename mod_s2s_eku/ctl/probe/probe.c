@@ -27,7 +27,7 @@ struct probe {
     conversation *conversation;
     dns_endpoint endpoints[PROBE_ENDPOINTS_MAX];
     size_t endpoints_len, next_endpoint;
-    bool reached[DNS_SERVICES];    /* a conversation took place */
+    bool reached[DNS_SERVICES];    /* a conversation under TLS took place: the other addresses must answer, no more */
     const dns_endpoint *preferred; /* where the further certificates are shown */
     size_t next_ours;
     bool without;                  /* other protocols: the last conversation, without a certificate, was begun */
@@ -107,7 +107,7 @@ static void on_conversation(void *arg)
     probe *p = arg;
     attempt *a = last(p);
     p->conversation = NULL;
-    if (!a->only_tcp && a->steps_len > 0 && a->steps[0].ok)
+    if (!a->only_tcp && a->tls) /* else the next address gets its chance, as a server would give it */
         p->reached[a->endpoint.direct] = true;
     if (!a->only_tcp && a->tls && (!p->preferred || (p->preferred->direct && !a->endpoint.direct)))
         p->preferred = &a->endpoint;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_probe.c: one domain from its name to a conclusion, against a real acceptor and against peers that are none. */
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <criterion/criterion.h>
@@ -196,6 +197,21 @@ Test(ctl_probe, by_the_dns)
         if (ROWS[i].code)
             cr_expect(has_code(ROWS[i].code), "%s: %s", ROWS[i].domain, at(w.result, "summary"));
     }
+}
+
+Test(ctl_probe, when_one_server_is_no_good_the_next_one_speaks_for_the_domain)
+{
+    world_script(&w, "SSH-2.0-OpenSSH_9.2\r\n", false);
+    world_publish(&w, "_xmpp-server._tcp.b.example");
+    w.rows[5] = (dns_row){"_xmpp-server._tcp.b.example", DNS_SRV, "xmpp.b.example", 1, 0,
+                          (uint16_t)strtoul(strrchr(w.peer.address, ':') + 1, NULL, 10)};
+    w.net.dns.rows_len = 6;
+    world_probe(&w, "b.example");
+    expect("answer", "accepts");
+    expect("attempts.0.outcome", "not-reached");
+    expect("attempts.1.outcome", "accepted");
+    expect("findings.0.level", "warning");
+    cr_expect(has_code("stream"));
 }
 
 Test(ctl_probe, the_records_are_shown)
