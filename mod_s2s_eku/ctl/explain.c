@@ -99,13 +99,13 @@ static void print_text(FILE *out, const tally *t)
 {
     for (size_t k = 0; k < t->order_len; k++) {
         const explain_row *r = &ROWS[t->order[k]];
-        (void)fprintf(out, "%s%s (%s), %zu line%s:\n  %s\n  means: %s.\n  do:    %s.\n", k ? "\n" : "", r->program, r->code,
-                      t->counts[t->order[k]], t->counts[t->order[k]] == 1 ? "" : "s",
+        (void)fprintf(out, "%s%s (%s), %zu line%s:\n  %s\n  means: %s.\n  do:    %s.\n", k ? "\n" : "", r->program,
+                      r->code, t->counts[t->order[k]], t->counts[t->order[k]] == 1 ? "" : "s",
                       t->first[t->order[k]] ? t->first[t->order[k]] : "", r->means, r->how);
     }
     if (t->known < t->lines)
-        (void)fprintf(out, "%s%zu of %zu lines say nothing that is known here.\n", t->order_len ? "\n" : "", t->lines - t->known,
-                      t->lines);
+        (void)fprintf(out, "%s%zu of %zu lines say nothing that is known here.\n", t->order_len ? "\n" : "",
+                      t->lines - t->known, t->lines);
 }
 
 static void print_json(FILE *out, const tally *t)
@@ -113,12 +113,12 @@ static void print_json(FILE *out, const tally *t)
     json_t *list = json_array();
     for (size_t k = 0; k < t->order_len; k++) {
         const explain_row *r = &ROWS[t->order[k]];
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:I, s:s*}", "program", r->program, "code", r->code, "means",
-                                              r->means, "how", r->how, "lines", (json_int_t)t->counts[t->order[k]], "example",
-                                              t->first[t->order[k]]));
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:I, s:s*}", "program", r->program, "code", r->code,
+                                              "means", r->means, "how", r->how, "lines",
+                                              (json_int_t)t->counts[t->order[k]], "example", t->first[t->order[k]]));
     }
-    json_t *all = json_pack("{s:I, s:I, s:o}", "lines", (json_int_t)t->lines, "unknown", (json_int_t)(t->lines - t->known),
-                            "explanations", list);
+    json_t *all = json_pack("{s:I, s:I, s:o}", "lines", (json_int_t)t->lines, "unknown",
+                            (json_int_t)(t->lines - t->known), "explanations", list);
     (void)json_dumpf(all, out, JSON_INDENT(2));
     (void)fputc('\n', out);
     json_decref(all);
@@ -146,7 +146,8 @@ int explain_stream(FILE *in, FILE *out, bool json)
 static const char USAGE[] =
     "Usage: s2sctl explain [--json] [FILE | TEXT...]\n"
     "\n"
-    "Says what lines of a log or an error text mean for federation, and what to do. Reads FILE, or the words given, or standard\n"
+    "Says what lines of a log or an error text mean for federation, and what to do. Reads FILE, or the words given, or "
+    "standard\n"
     "input. Knows Prosody, ejabberd, Openfire, OpenSSL, GnuTLS, Java, Erlang, Postfix and others.\n"
     "\n"
     "  --json               print one JSON object\n"

@@ -17,8 +17,12 @@
 
 s2s_err inventory_init(inventory *i, const s2s_env *env)
 {
-    *i = (inventory){.env = env, .certificates = json_array(), .index = json_object(), .places = json_object(),
-                     .uses = json_array(), .unreadable = json_array()};
+    *i = (inventory){.env = env,
+                     .certificates = json_array(),
+                     .index = json_object(),
+                     .places = json_object(),
+                     .uses = json_array(),
+                     .unreadable = json_array()};
     return i->certificates && i->index && i->places && i->uses && i->unreadable ? S2S_OK : S2S_E_NOMEM;
 }
 
@@ -94,8 +98,10 @@ static void walk_directory(inventory *i, const char *path)
         const char *name = entries[k]->d_name;
         char below[4096];
         struct stat st;
-        bool fits = snprintf(below, sizeof below, "%s%s%s", path, path[strlen(path) - 1] == '/' ? "" : "/", name) < (int)sizeof below;
-        if (fits && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && !is_archive(path, name) && lstat(below, &st) == 0) {
+        bool fits = snprintf(below, sizeof below, "%s%s%s", path, path[strlen(path) - 1] == '/' ? "" : "/", name) <
+                    (int)sizeof below;
+        if (fits && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && !is_archive(path, name) &&
+            lstat(below, &st) == 0) {
             bool link = S_ISLNK(st.st_mode) && stat(below, &st) == 0;
             if (S_ISREG(st.st_mode) || (S_ISDIR(st.st_mode) && !link))
                 inventory_walk(i, below);
@@ -134,7 +140,8 @@ static bool is_client(const json_t *cert)
 {
     size_t k;
     json_t *use;
-    json_array_foreach(json_object_get(cert, "used_by"), k, use) {
+    json_array_foreach(json_object_get(cert, "used_by"), k, use)
+    {
         if (strcmp(report_word(use, "role"), "server") != 0)
             return true;
     }
@@ -151,7 +158,8 @@ bool inventory_is_bad(const inventory *i)
 {
     size_t k;
     json_t *cert;
-    json_array_foreach(i->certificates, k, cert) {
+    json_array_foreach(i->certificates, k, cert)
+    {
         if (is_bad(cert))
             return true;
     }
@@ -162,44 +170,51 @@ static void print_certificate(FILE *out, const json_t *cert)
 {
     size_t k;
     json_t *item;
-    json_array_foreach(json_object_get(cert, "files"), k, item)
-        (void)fprintf(out, "%s%s\n", k ? "  also " : "", json_string_value(item));
+    json_array_foreach(json_object_get(cert, "files"), k, item)(void)
+        fprintf(out, "%s%s\n", k ? "  also " : "", json_string_value(item));
     (void)fputs("  names     ", out);
-    json_array_foreach(json_object_get(cert, "names"), k, item)
-        (void)fprintf(out, "%s%s", k ? " " : "", json_string_value(item));
-    (void)fprintf(out, "\n  issuer    %s\n  EKU       %s, until %.10s\n  as client %s: %s\n", report_word(cert, "issuer"),
-                  report_word(cert, "eku"), report_word(cert, "not_after"), report_word(cert, "client"), report_word(cert, "why"));
-    json_array_foreach(json_object_get(cert, "used_by"), k, item) {
+    json_array_foreach(json_object_get(cert, "names"), k, item)(void)
+        fprintf(out, "%s%s", k ? " " : "", json_string_value(item));
+    (void)fprintf(out, "\n  issuer    %s\n  EKU       %s, until %.10s\n  as client %s: %s\n",
+                  report_word(cert, "issuer"), report_word(cert, "eku"), report_word(cert, "not_after"),
+                  report_word(cert, "client"), report_word(cert, "why"));
+    json_array_foreach(json_object_get(cert, "used_by"), k, item)
+    {
         const char *role = report_word(item, "role");
         (void)fprintf(out, "  used by   %s, %s (%s", report_word(item, "program"),
-                      strcmp(role, "both") == 0 ? "as a server and when it connects" : strcmp(role, "client") == 0 ? "as a client" : "as a server",
+                      strcmp(role, "both") == 0     ? "as a server and when it connects"
+                      : strcmp(role, "client") == 0 ? "as a client"
+                                                    : "as a server",
                       report_word(item, "config"));
         if (json_integer_value(json_object_get(item, "line")) > 0)
             (void)fprintf(out, ":%lld", (long long)json_integer_value(json_object_get(item, "line")));
         (void)fputs(")\n", out);
     }
     if (is_bad(cert))
-        (void)fputs("  -> try it on those whom you connect to: s2sctl probe for XMPP, s2sctl probe --protocol smtp or tls for others\n", out);
+        (void)fputs("  -> try it on those whom you connect to: s2sctl probe for XMPP, s2sctl probe --protocol smtp or "
+                    "tls for others\n",
+                    out);
 }
 
 void inventory_print(FILE *out, const inventory *i)
 {
     size_t k;
     json_t *item;
-    json_array_foreach(i->certificates, k, item) {
+    json_array_foreach(i->certificates, k, item)
+    {
         print_certificate(out, item);
         (void)fputc('\n', out);
     }
-    (void)fprintf(out, "%zu certificates and %zu configurations that name some, in %zu files%s\n", json_array_size(i->certificates),
-                  i->configs, i->files, i->cut ? "; there are more, which were not looked at" : "");
-    json_array_foreach(i->unreadable, k, item)
-        (void)fprintf(out, "not readable: %s\n", json_string_value(item));
+    (void)fprintf(out, "%zu certificates and %zu configurations that name some, in %zu files%s\n",
+                  json_array_size(i->certificates), i->configs, i->files,
+                  i->cut ? "; there are more, which were not looked at" : "");
+    json_array_foreach(i->unreadable, k, item)(void) fprintf(out, "not readable: %s\n", json_string_value(item));
 }
 
 json_t *inventory_json(const inventory *i)
 {
-    return json_pack("{s:O, s:I, s:I, s:O, s:b}", "certificates", i->certificates, "files", (json_int_t)i->files, "configurations",
-                     (json_int_t)i->configs, "unreadable", i->unreadable, "cut", i->cut);
+    return json_pack("{s:O, s:I, s:I, s:O, s:b}", "certificates", i->certificates, "files", (json_int_t)i->files,
+                     "configurations", (json_int_t)i->configs, "unreadable", i->unreadable, "cut", i->cut);
 }
 
 /* -- the command --------------------------------------------------------------------------------------- */
@@ -207,13 +222,15 @@ json_t *inventory_json(const inventory *i)
 static const char USAGE[] =
     "Usage: s2sctl inventory [--json] PATH...\n"
     "\n"
-    "Looks for certificates in files and directories: which may not be used as a client's any more, which will not after their\n"
+    "Looks for certificates in files and directories: which may not be used as a client's any more, which will not "
+    "after their\n"
     "renewal, and which programs use them so (Prosody, ejabberd, s2sd, Postfix, nginx, Apache, Dovecot).\n"
     "\n"
     "  --json               print one JSON object\n"
     "  --help               show this\n"
     "\n"
-    "Exit status: 0 nothing is at risk, 1 a certificate that is used as a client's is, 2 usage or a path that is not there.\n";
+    "Exit status: 0 nothing is at risk, 1 a certificate that is used as a client's is, 2 usage or a path that is not "
+    "there.\n";
 
 int command_inventory(int argc, char **argv)
 {

@@ -24,7 +24,7 @@ typedef struct inventory {
     json_t *unreadable;   /* paths */
     size_t files, configs;
     unsigned depth;
-    bool cut;             /* a maximum was reached */
+    bool cut; /* a maximum was reached */
 } inventory;
 
 s2s_err inventory_init(inventory *i, const s2s_env *env);

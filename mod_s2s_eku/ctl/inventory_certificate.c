@@ -26,7 +26,8 @@ static const char *fate_of(const json_t *chain)
 {
     size_t k;
     json_t *cert;
-    json_array_foreach(chain, k, cert) {
+    json_array_foreach(chain, k, cert)
+    {
         for (size_t i = 0; i < sizeof ISSUERS / sizeof *ISSUERS; i++) {
             if (strcasestr(word(cert, "issuer"), ISSUERS[i].word))
                 return ISSUERS[i].fate;
@@ -52,7 +53,8 @@ static const char *client_of(const json_t *chain, const char **why)
         *why = "its extended key usage lacks clientAuth";
         return "lost";
     }
-    json_array_foreach(chain, i, cert) {
+    json_array_foreach(chain, i, cert)
+    {
         if (i > 0 && !permits_client(cert)) {
             *why = "a CA above it issues for servers only";
             return "lost";
@@ -84,10 +86,10 @@ void inventory_take_certificate(inventory *i, const char *path, const char *real
     json_t *known = at ? json_array_get(i->certificates, (size_t)json_integer_value(at)) : NULL;
     if (!known) {
         const char *why, *client = client_of(chain, &why);
-        known = json_pack("{s:[], s:O, s:O, s:O, s:O, s:O, s:s, s:s, s:[]}", "files", "subject", json_object_get(leaf, "subject"),
-                          "issuer", json_object_get(leaf, "issuer"), "names", json_object_get(leaf, "names"), "eku",
-                          json_object_get(leaf, "eku"), "not_after", json_object_get(leaf, "not_after"), "client", client, "why",
-                          why, "used_by");
+        known = json_pack("{s:[], s:O, s:O, s:O, s:O, s:O, s:s, s:s, s:[]}", "files", "subject",
+                          json_object_get(leaf, "subject"), "issuer", json_object_get(leaf, "issuer"), "names",
+                          json_object_get(leaf, "names"), "eku", json_object_get(leaf, "eku"), "not_after",
+                          json_object_get(leaf, "not_after"), "client", client, "why", why, "used_by");
         json_object_set_new(i->index, fingerprint, json_integer((json_int_t)json_array_size(i->certificates)));
         json_array_append_new(i->certificates, known);
     } else if (json_array_size(chain) > 1 && strcmp(word(known, "client"), "lost") != 0) {

@@ -39,12 +39,13 @@ static const struct directive *directive_of(const char *path, const char *line, 
     return NULL;
 }
 
-static void add_use(inventory *i, const struct directive *d, const char *config, size_t line, const char *path, size_t len)
+static void add_use(inventory *i, const struct directive *d, const char *config, size_t line, const char *path,
+                    size_t len)
 {
     json_t *text = json_stringn(path, len);
     if (text)
-        json_array_append_new(i->uses, json_pack("{s:s, s:s, s:s, s:I, s:o}", "program", d->program, "role", d->role, "config",
-                                                 config, "line", (json_int_t)line, "path", text));
+        json_array_append_new(i->uses, json_pack("{s:s, s:s, s:s, s:I, s:o}", "program", d->program, "role", d->role,
+                                                 "config", config, "line", (json_int_t)line, "path", text));
 }
 
 /* All absolute paths in `value`. Returns how many. */
@@ -66,7 +67,8 @@ static size_t add_paths(inventory *i, const struct directive *d, const char *con
 
 void inventory_take_config(inventory *i, const char *path, char *text)
 {
-    const struct directive *open = NULL; /* its list goes on: "certfiles:" and lines with "- PATH", Postfix's folded lines */
+    const struct directive *open =
+        NULL; /* its list goes on: "certfiles:" and lines with "- PATH", Postfix's folded lines */
     size_t number = 0, found = json_array_size(i->uses);
     for (char *line; (line = strsep(&text, "\n"));) {
         const char *value = line;
@@ -93,7 +95,8 @@ static bool has_file(const json_t *cert, const char *pattern)
 {
     size_t k;
     json_t *file;
-    json_array_foreach(json_object_get(cert, "files"), k, file) {
+    json_array_foreach(json_object_get(cert, "files"), k, file)
+    {
         if (path_matches(pattern, json_string_value(file)))
             return true;
     }
@@ -112,8 +115,8 @@ static bool leads_to(const inventory *i, const char *pattern, size_t place)
 
 static void note_use(json_t *cert, const char *program, const char *role, const char *config, json_int_t line)
 {
-    json_array_append_new(json_object_get(cert, "used_by"), json_pack("{s:s, s:s, s:s, s:I}", "program", program, "role", role,
-                                                                      "config", config, "line", line));
+    json_array_append_new(json_object_get(cert, "used_by"), json_pack("{s:s, s:s, s:s, s:I}", "program", program,
+                                                                      "role", role, "config", config, "line", line));
 }
 
 /* Prosody takes certificates from its directory without being told of each. */
@@ -129,12 +132,15 @@ void inventory_join(inventory *i)
 {
     size_t c, u;
     json_t *cert, *use;
-    json_array_foreach(i->certificates, c, cert) {
-        json_array_foreach(i->uses, u, use) {
+    json_array_foreach(i->certificates, c, cert)
+    {
+        json_array_foreach(i->uses, u, use)
+        {
             const char *path = json_string_value(json_object_get(use, "path"));
             if (has_file(cert, path) || leads_to(i, path, c))
                 note_use(cert, json_string_value(json_object_get(use, "program")),
-                         json_string_value(json_object_get(use, "role")), json_string_value(json_object_get(use, "config")),
+                         json_string_value(json_object_get(use, "role")),
+                         json_string_value(json_object_get(use, "config")),
                          json_integer_value(json_object_get(use, "line")));
         }
         note_directory(cert);

@@ -190,10 +190,11 @@ json_t *attempt_json(const attempt *a)
     char address[S2S_ADDRESS_MAX];
     bool xmpp = a->context->options->protocol == PROBE_XMPP;
     s2s__address_print((const struct sockaddr *)&a->endpoint.address, address);
-    json_t *out = json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:s}", "transport", a->endpoint.direct ? "direct" : "starttls",
-                            "target", a->endpoint.target, "address", address, "certificate",
-                            a->ours ? json_string(a->ours->file) : json_null(), "steps", steps_json(a), "tls", tls_json(a),
-                            "outcome", a->only_tcp ? "tcp-only" : attempt_outcome_word(a->outcome));
+    json_t *out =
+        json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:s}", "transport", a->endpoint.direct ? "direct" : "starttls",
+                  "target", a->endpoint.target, "address", address, "certificate",
+                  a->ours ? json_string(a->ours->file) : json_null(), "steps", steps_json(a), "tls", tls_json(a),
+                  "outcome", a->only_tcp ? "tcp-only" : attempt_outcome_word(a->outcome));
     if (xmpp)
         json_object_update_new(out, json_pack("{s:{s:o, s:o, s:o}, s:o, s:o, s:o, s:o}", "features", "clear",
                                               features_json(a, STAGE_CLEAR), "tls", features_json(a, STAGE_TLS),

@@ -14,10 +14,10 @@ enum { ATTEMPT_STEPS_MAX = 16, ATTEMPT_WORD_MAX = 32 };
 
 typedef enum attempt_step {
     STEP_TCP,
-    STEP_GREETING,  /* the stream header and features, or a mail server's greeting, in the clear */
+    STEP_GREETING, /* the stream header and features, or a mail server's greeting, in the clear */
     STEP_STARTTLS,
     STEP_TLS,
-    STEP_FEATURES,  /* after TLS */
+    STEP_FEATURES, /* after TLS */
     STEP_EXTERNAL,
     STEP_QUESTIONS, /* software and features, where they may be asked */
     STEP_CLOSE,
@@ -26,9 +26,9 @@ const char *attempt_step_word(attempt_step step);
 
 /* What became of our certificate. */
 typedef enum attempt_outcome {
-    OUTCOME_NOT_REACHED, /* it ended before */
+    OUTCOME_NOT_REACHED,    /* it ended before */
     OUTCOME_NO_CERTIFICATE, /* we showed none */
-    OUTCOME_NOT_ASKED,   /* the peer's TLS did not ask for one */
+    OUTCOME_NOT_ASKED,      /* the peer's TLS did not ask for one */
     OUTCOME_ACCEPTED,
     OUTCOME_REFUSED,     /* with words or an alert about it */
     OUTCOME_NOT_OFFERED, /* XMPP: EXTERNAL was not offered after we showed it */
@@ -45,7 +45,7 @@ typedef struct attempt {
     const char *remote;     /* normal form */
     const char *sni;        /* A-labels; NULL: none */
     dns_endpoint endpoint;
-    bool only_tcp;          /* nothing but: does it answer? */
+    bool only_tcp; /* nothing but: does it answer? */
 
     uint64_t began, step_began; /* milliseconds, of the loop */
     attempt_step step;
@@ -65,14 +65,14 @@ typedef struct attempt {
     bool have_features[STAGES];
     s2s__features features[STAGES];
     attempt_outcome outcome;
-    bool went_on;            /* other protocols than XMPP: after TLS the conversation went on, or no alert came */
+    bool went_on; /* other protocols than XMPP: after TLS the conversation went on, or no alert came */
     wire_end end;
-    int alert;               /* -1: none */
-    char end_text[S2S_TEXT_MAX];   /* how it ended, if not as it should */
-    char peer_text[S2S_TEXT_MAX];  /* what the peer said about it: condition and text */
-    char software[S2S_TEXT_MAX];   /* "Prosody 13.0.1"; "" unknown */
-    char greeting[S2S_TEXT_MAX];   /* a mail server's */
-    json_t *disco;           /* features of the bare domain; NULL: not asked or no answer */
+    int alert;                    /* -1: none */
+    char end_text[S2S_TEXT_MAX];  /* how it ended, if not as it should */
+    char peer_text[S2S_TEXT_MAX]; /* what the peer said about it: condition and text */
+    char software[S2S_TEXT_MAX];  /* "Prosody 13.0.1"; "" unknown */
+    char greeting[S2S_TEXT_MAX];  /* a mail server's */
+    json_t *disco;                /* features of the bare domain; NULL: not asked or no answer */
 } attempt;
 
 /* Zeroes it and starts its clock. */

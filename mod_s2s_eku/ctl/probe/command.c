@@ -22,7 +22,8 @@ static const char USAGE[] =
     "Walks the way to each domain's server as a connecting server does, and says what it sees. See s2sctl(1).\n"
     "\n"
     "  --from DOMAIN        the domain that we speak for\n"
-    "  --certificate FILE   its certificate (PEM chain); given twice, the difference shows whether the purpose matters\n"
+    "  --certificate FILE   its certificate (PEM chain); given twice, the difference shows whether the purpose "
+    "matters\n"
     "  --key FILE           the certificate's key, if it is not in the same file\n"
     "  --ca FILE            further CA certificates that are trusted; may be given several times\n"
     "  --no-system-ca       do not trust the system's CA certificates\n"
@@ -49,8 +50,8 @@ typedef struct run {
     list_names names;
     const char *html;
     bool json;
-    json_t *kept;   /* of several domains: what the table and the page need */
-    bool bad;       /* a negative answer */
+    json_t *kept; /* of several domains: what the table and the page need */
+    bool bad;     /* a negative answer */
 } run;
 
 /* -- options ------------------------------------------------------------------------------------------- */
@@ -110,20 +111,48 @@ static bool read_file(run *r, const char *path)
     return false;
 }
 
-enum { FROM = 256, CERTIFICATE, KEY, CA, NO_SYSTEM_CA, DNS, ANCHOR, ROUTE, TLS, PROTOCOL, CONTROL, NAMES, OUTPUT, HTML, JSON, JOBS,
-       RATE, TIMEOUT, HELP };
+enum {
+    FROM = 256,
+    CERTIFICATE,
+    KEY,
+    CA,
+    NO_SYSTEM_CA,
+    DNS,
+    ANCHOR,
+    ROUTE,
+    TLS,
+    PROTOCOL,
+    CONTROL,
+    NAMES,
+    OUTPUT,
+    HTML,
+    JSON,
+    JOBS,
+    RATE,
+    TIMEOUT,
+    HELP
+};
 
-static const struct option OPTIONS[] = {
-    {"from", required_argument, NULL, FROM},         {"certificate", required_argument, NULL, CERTIFICATE},
-    {"key", required_argument, NULL, KEY},           {"ca", required_argument, NULL, CA},
-    {"no-system-ca", no_argument, NULL, NO_SYSTEM_CA}, {"dns", required_argument, NULL, DNS},
-    {"anchor", required_argument, NULL, ANCHOR},     {"route", required_argument, NULL, ROUTE},
-    {"tls", required_argument, NULL, TLS},           {"protocol", required_argument, NULL, PROTOCOL},
-    {"control", required_argument, NULL, CONTROL},   {"file", required_argument, NULL, NAMES},
-    {"output", required_argument, NULL, OUTPUT},     {"html", required_argument, NULL, HTML},
-    {"json", no_argument, NULL, JSON},               {"jobs", required_argument, NULL, JOBS},
-    {"rate", required_argument, NULL, RATE},         {"timeout", required_argument, NULL, TIMEOUT},
-    {"help", no_argument, NULL, HELP},               {0}};
+static const struct option OPTIONS[] = {{"from", required_argument, NULL, FROM},
+                                        {"certificate", required_argument, NULL, CERTIFICATE},
+                                        {"key", required_argument, NULL, KEY},
+                                        {"ca", required_argument, NULL, CA},
+                                        {"no-system-ca", no_argument, NULL, NO_SYSTEM_CA},
+                                        {"dns", required_argument, NULL, DNS},
+                                        {"anchor", required_argument, NULL, ANCHOR},
+                                        {"route", required_argument, NULL, ROUTE},
+                                        {"tls", required_argument, NULL, TLS},
+                                        {"protocol", required_argument, NULL, PROTOCOL},
+                                        {"control", required_argument, NULL, CONTROL},
+                                        {"file", required_argument, NULL, NAMES},
+                                        {"output", required_argument, NULL, OUTPUT},
+                                        {"html", required_argument, NULL, HTML},
+                                        {"json", no_argument, NULL, JSON},
+                                        {"jobs", required_argument, NULL, JOBS},
+                                        {"rate", required_argument, NULL, RATE},
+                                        {"timeout", required_argument, NULL, TIMEOUT},
+                                        {"help", no_argument, NULL, HELP},
+                                        {0}};
 
 static bool read_option(run *r, int option, const char *value)
 {

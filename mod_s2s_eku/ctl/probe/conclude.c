@@ -66,12 +66,14 @@ void explain_outcome(const attempt *a, char out[CONCLUDE_WHY_MAX])
     char why[S2S_TEXT_MAX];
     const char *said = *a->peer_text ? a->peer_text : a->end_text;
     if (a->outcome == OUTCOME_NOT_OFFERED)
-        (void)snprintf(out, CONCLUDE_WHY_MAX, "it does not offer EXTERNAL after it has seen the certificate: most likely it does "
-                                              "not accept it");
+        (void)snprintf(out, CONCLUDE_WHY_MAX,
+                       "it does not offer EXTERNAL after it has seen the certificate: most likely it does "
+                       "not accept it");
     else if (eku__explain_refusal(s2s_str_of(a->peer_text), a->alert, why))
         (void)snprintf(out, CONCLUDE_WHY_MAX, "%s (\"%s\")", why, said);
     else if (a->outcome == OUTCOME_CUT)
-        (void)snprintf(out, CONCLUDE_WHY_MAX, "it ended the connection where its answer was due, without a reason (%s)", said);
+        (void)snprintf(out, CONCLUDE_WHY_MAX, "it ended the connection where its answer was due, without a reason (%s)",
+                       said);
     else
         (void)snprintf(out, CONCLUDE_WHY_MAX, "it says \"%s\"", said);
 }
@@ -146,12 +148,14 @@ static void summarise(const probe_record *r, probe_answer answer, const attempt 
         (void)snprintf(out, CONCLUDE_TEXT_MAX, "%s accepts our certificate, and its own is accepted", domain);
         return;
     case ANSWER_UNASKED:
-        (void)snprintf(out, CONCLUDE_TEXT_MAX, "the certificate of %s is accepted; none of ours was shown to it", domain);
+        (void)snprintf(out, CONCLUDE_TEXT_MAX, "the certificate of %s is accepted; none of ours was shown to it",
+                       domain);
         return;
     case ANSWER_UNDECIDED:
         (void)snprintf(out, CONCLUDE_TEXT_MAX, "the certificate of %s is accepted; %s", domain,
-                       best->outcome == OUTCOME_NOT_ASKED ? "it asks for none of ours"
-                                                          : "whether it accepts ours does not show: it would go on without one too");
+                       best->outcome == OUTCOME_NOT_ASKED
+                           ? "it asks for none of ours"
+                           : "whether it accepts ours does not show: it would go on without one too");
         return;
     case ANSWER_DIALBACK:
     case ANSWER_REFUSES:
@@ -181,11 +185,11 @@ static json_t *verdict_json(const attempt *best)
         return json_pack("{s:b, s:n, s:n, s:n, s:n, s:n, s:n, s:n, s:n, s:n}", "trusted", 0, "chain", "identity", "eku",
                          "purpose", "would", "revocation", "dane", "reason", "expires");
     const s2s_verdict *v = &best->judgement.receiver, *i = &best->judgement.initiator;
-    return json_pack("{s:b, s:s, s:s, s:s, s:{s:b, s:b}, s:{s:s, s:s}, s:s, s:s, s:o, s:o}", "trusted", v->trusted, "chain",
-                     s2s_chain_status_word(v->chain), "identity", s2s_identity_word(v->identity), "eku",
+    return json_pack("{s:b, s:s, s:s, s:s, s:{s:b, s:b}, s:{s:s, s:s}, s:s, s:s, s:o, s:o}", "trusted", v->trusted,
+                     "chain", s2s_chain_status_word(v->chain), "identity", s2s_identity_word(v->identity), "eku",
                      s2s_eku_word(v->eku), "purpose", "server", i->purpose_server, "client", i->purpose_client, "would",
-                     "tolerant", decision(i->would_tolerant), "strict", decision(i->would_strict),
-                     "revocation", s2s_revocation_word(v->revocation), "dane", s2s_dane_word(v->dane), "reason",
+                     "tolerant", decision(i->would_tolerant), "strict", decision(i->would_strict), "revocation",
+                     s2s_revocation_word(v->revocation), "dane", s2s_dane_word(v->dane), "reason",
                      text_or_null(v->reason), "expires", judge_time(v->expires));
 }
 
@@ -201,9 +205,9 @@ static json_t *ours_json(const probe_record *r)
                 continue;
             if (was_judged(a) && a->outcome != OUTCOME_ACCEPTED)
                 explain_outcome(a, why);
-            json_array_append_new(out, json_pack("{s:s, s:s, s:b, s:s, s:s, s:s, s:o}", "certificate", ours->file, "eku",
-                                                 s2s_eku_word(ours->eku), "client_purpose", ours->chain_client, "transport",
-                                                 a->endpoint.direct ? "direct" : "starttls", "outcome",
+            json_array_append_new(out, json_pack("{s:s, s:s, s:b, s:s, s:s, s:s, s:o}", "certificate", ours->file,
+                                                 "eku", s2s_eku_word(ours->eku), "client_purpose", ours->chain_client,
+                                                 "transport", a->endpoint.direct ? "direct" : "starttls", "outcome",
                                                  attempt_outcome_word(a->outcome), "mechanism", mechanism_of(a), "why",
                                                  text_or_null(why)));
         }
@@ -221,17 +225,17 @@ json_t *conclude(const probe_record *r)
     for (size_t i = 0; i < r->attempts_len; i++)
         json_array_append_new(attempts, attempt_json(r->attempts[i]));
     json_t *out = json_pack("{s:o, s:s, s:o, s:I, s:o, s:s, s:o}", "domain", text_or_null(r->domain), "protocol",
-                            probe_protocol_word(r->context->options->protocol), "time", judge_time(r->wall), "milliseconds",
-                            (json_int_t)r->milliseconds, "from", text_or_null(r->context->from), "answer",
-                            probe_answer_word(answer), "summary", text_or_null(summary));
+                            probe_protocol_word(r->context->options->protocol), "time", judge_time(r->wall),
+                            "milliseconds", (json_int_t)r->milliseconds, "from", text_or_null(r->context->from),
+                            "answer", probe_answer_word(answer), "summary", text_or_null(summary));
     json_object_update_new(out, verdict_json(best));
     json_object_update_new(
-        out, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "mechanism", best ? mechanism_of(best) : "none",
-                       "tls", text_or_null(best ? best->tls_version : ""), "software",
-                       text_or_null(best ? best->software : ""), "certificate",
+        out, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "mechanism",
+                       best ? mechanism_of(best) : "none", "tls", text_or_null(best ? best->tls_version : ""),
+                       "software", text_or_null(best ? best->software : ""), "certificate",
                        best && best->chain ? json_incref(best->chain) : json_null(), "dns",
-                       r->dns ? dns_json(r->dns) : json_null(), "attempts", attempts, "ours", ours_json(r), "differential",
-                       differential_of(r), "findings", findings, "unknown", unknowns_of(r, best)));
+                       r->dns ? dns_json(r->dns) : json_null(), "attempts", attempts, "ours", ours_json(r),
+                       "differential", differential_of(r), "findings", findings, "unknown", unknowns_of(r, best)));
     if (r->port)
         json_object_set_new(out, "port", json_integer(r->port));
     return out;

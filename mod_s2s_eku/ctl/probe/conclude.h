@@ -8,14 +8,14 @@
 enum { CONCLUDE_TEXT_MAX = 2048, CONCLUDE_WHY_MAX = 640 }; /* octets of a sentence, of a part of it; the rest is cut */
 
 /* X(name, word, good): the answer to "can we speak with them, with this certificate?" */
-#define PROBE_ANSWERS(X)                                                                           \
-    X(ANSWER_ACCEPTS, "accepts", true)          /* they take ours, and theirs holds */             \
-    X(ANSWER_UNASKED, "unasked", true)          /* theirs holds; ours was not shown */             \
-    X(ANSWER_UNDECIDED, "undecided", true)      /* the same; the protocol gives no answer on ours */ \
-    X(ANSWER_DIALBACK, "dialback", false)       /* ours does not do; dialback is offered */        \
-    X(ANSWER_REFUSES, "refuses", false)         /* ours does not do, and nothing else is offered */ \
-    X(ANSWER_UNTRUSTED, "untrusted", false)     /* theirs does not hold */                         \
-    X(ANSWER_BROKEN, "broken", false)           /* it answers, but no TLS conversation came about */ \
+#define PROBE_ANSWERS(X)                                                                                               \
+    X(ANSWER_ACCEPTS, "accepts", true)          /* they take ours, and theirs holds */                                 \
+    X(ANSWER_UNASKED, "unasked", true)          /* theirs holds; ours was not shown */                                 \
+    X(ANSWER_UNDECIDED, "undecided", true)      /* the same; the protocol gives no answer on ours */                   \
+    X(ANSWER_DIALBACK, "dialback", false)       /* ours does not do; dialback is offered */                            \
+    X(ANSWER_REFUSES, "refuses", false)         /* ours does not do, and nothing else is offered */                    \
+    X(ANSWER_UNTRUSTED, "untrusted", false)     /* theirs does not hold */                                             \
+    X(ANSWER_BROKEN, "broken", false)           /* it answers, but no TLS conversation came about */                   \
     X(ANSWER_UNREACHABLE, "unreachable", false) /* no address, or none answers */
 
 typedef enum probe_answer {

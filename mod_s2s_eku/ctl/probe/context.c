@@ -54,13 +54,15 @@ static s2s_err load_ours(probe_context *c, char why[S2S_TEXT_MAX])
 {
     const probe_options *o = c->options;
     if (o->keys_len != 0 && o->keys_len != o->certificates_len) {
-        (void)snprintf(why, S2S_TEXT_MAX, "each --certificate needs its --key (or none has one: the key is in the same file)");
+        (void)snprintf(why, S2S_TEXT_MAX,
+                       "each --certificate needs its --key (or none has one: the key is in the same file)");
         return S2S_E_INVAL;
     }
     for (size_t i = 0; i < o->certificates_len; i++) {
         probe_ours *ours = &c->ours[i];
         ours->file = o->certificates[i];
-        s2s_err err = s2s__identity_load(c->env, ours->file, o->keys_len ? o->keys[i] : ours->file, &ours->identity, why);
+        s2s_err err =
+            s2s__identity_load(c->env, ours->file, o->keys_len ? o->keys[i] : ours->file, &ours->identity, why);
         if (err != S2S_OK)
             return err;
         c->ours_len++;
@@ -119,8 +121,7 @@ s2s_err probe_context_init(probe_context *c, const s2s_env *env, uv_loop_t *loop
     *c = (probe_context){.env = env, .loop = loop, .options = options};
     (void)snprintf(why, S2S_TEXT_MAX, "%s", s2s_strerror(S2S_E_NOMEM));
     s2s_err err = read_from(c, why);
-    if (err == S2S_OK && options->route &&
-        (err = s2s__address_parse(s2s_str_of(options->route), &c->route)) != S2S_OK)
+    if (err == S2S_OK && options->route && (err = s2s__address_parse(s2s_str_of(options->route), &c->route)) != S2S_OK)
         (void)snprintf(why, S2S_TEXT_MAX, "--route: not ADDRESS:PORT: %.100s", options->route);
     if (err == S2S_OK && !(c->room = s2s__alloc(env, sizeof *c->room)))
         err = S2S_E_NOMEM;

@@ -27,9 +27,9 @@ const char *probe_protocol_word(probe_protocol protocol);
 typedef struct probe_ours {
     const char *file;
     s2s__identity *identity;
-    s2s_eku eku;         /* of the leaf */
-    bool chain_client;   /* leaf and sent CAs permit a TLS client */
-    bool chain_server;   /* and a TLS server */
+    s2s_eku eku;       /* of the leaf */
+    bool chain_client; /* leaf and sent CAs permit a TLS client */
+    bool chain_server; /* and a TLS server */
     int64_t expires;
 } probe_ours;
 
@@ -41,8 +41,8 @@ typedef struct probe_options {
     const char *ca_files[PROBE_FILES_MAX], *dns[PROBE_FILES_MAX], *anchors[PROBE_FILES_MAX];
     size_t ca_files_len, dns_len, anchors_len;
     bool system_trust;
-    const char *route; /* ADDRESS:PORT instead of the DNS; NULL: the DNS */
-    bool route_direct; /* TLS comes first there */
+    const char *route;   /* ADDRESS:PORT instead of the DNS; NULL: the DNS */
+    bool route_direct;   /* TLS comes first there */
     const char *control; /* of a running node that is to ping the domain; NULL: none */
     unsigned timeout_s;
 } probe_options;

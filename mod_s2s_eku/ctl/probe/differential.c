@@ -48,22 +48,28 @@ json_t *differential_of(const probe_record *r)
         return answer("no", "a certificate that does not permit TLS clients was accepted");
     if (t.accepted_client && t.refused_server_only) {
         (void)snprintf(text, sizeof text,
-                       "the certificate that permits TLS clients (%.120s) was accepted and the one that does not (%.120s) was refused: "
+                       "the certificate that permits TLS clients (%.120s) was accepted and the one that does not "
+                       "(%.120s) was refused: "
                        "if they differ in nothing else, it demands clientAuth of a connecting server",
                        t.accepted_client->file, t.refused_server_only->file);
         return answer("yes", text);
     }
     if (t.said) {
-        (void)snprintf(text, sizeof text, "by its own words: \"%s\"", *t.said->peer_text ? t.said->peer_text : t.said->end_text);
+        (void)snprintf(text, sizeof text, "by its own words: \"%s\"",
+                       *t.said->peer_text ? t.said->peer_text : t.said->end_text);
         return answer("yes", text);
     }
     if (t.refused_client && t.refused_server_only)
-        return answer("unknown", "both kinds of certificate were refused: the reason is another one, or there are several");
+        return answer("unknown",
+                      "both kinds of certificate were refused: the reason is another one, or there are several");
     if (t.refused_server_only)
-        return answer("unknown", "it gives no reason; a second certificate for the domain, with clientAuth, would show whether the "
-                                 "purpose is at fault");
+        return answer(
+            "unknown",
+            "it gives no reason; a second certificate for the domain, with clientAuth, would show whether the "
+            "purpose is at fault");
     if (t.refused_client)
-        return answer("unknown", "a certificate that permits TLS clients was refused, so clientAuth is not what it misses there");
+        return answer("unknown",
+                      "a certificate that permits TLS clients was refused, so clientAuth is not what it misses there");
     if (t.accepted_client)
         return answer("unknown", "only certificates that permit TLS clients were shown");
     return answer("unknown", "none of our certificates was judged");

@@ -153,8 +153,8 @@ static void take_tlsa(dns_lookup *d, size_t index, int type, const s2s__answer *
         if (data.len <= TLSA_HEAD || data.len - TLSA_HEAD > DNS_TLSA_BYTES)
             continue;
         memcpy(t->bytes[t->len], data.ptr + TLSA_HEAD, data.len - TLSA_HEAD);
-        t->records[t->len] = (s2s_tlsa){data.ptr[0], data.ptr[1], data.ptr[2],
-                                        {t->bytes[t->len], data.len - TLSA_HEAD}};
+        t->records[t->len] =
+            (s2s_tlsa){data.ptr[0], data.ptr[1], data.ptr[2], {t->bytes[t->len], data.len - TLSA_HEAD}};
         t->len++;
     }
 }
@@ -200,7 +200,8 @@ static void ask_hosts(dns_lookup *d)
     for (size_t s = 0; s < DNS_SERVICES; s++) {
         const dns_service *service = &d->services[s];
         for (size_t i = 0; i < service->len; i++) {
-            if (host_of(d, service->records[i].target) && service->dnssec == S2S_DNSSEC_SECURE) /* RFC 7673 section 3.2 */
+            if (host_of(d, service->records[i].target) &&
+                service->dnssec == S2S_DNSSEC_SECURE) /* RFC 7673 section 3.2 */
                 ask_tlsa(d, service->records[i].target, service->records[i].port);
         }
     }
@@ -334,10 +335,12 @@ static void ask_srv(dns_lookup *d)
 static s2s_err open_resolver(dns_lookup *d)
 {
     const probe_options *o = d->context->options;
-    return s2s__resolver_new(d->context->loop, d->context->env, o->dns, o->dns_len, o->anchors, o->anchors_len, &d->resolver, NULL);
+    return s2s__resolver_new(d->context->loop, d->context->env, o->dns, o->dns_len, o->anchors, o->anchors_len,
+                             &d->resolver, NULL);
 }
 
-s2s_err dns_start(const probe_context *c, const char *ascii, uint16_t port, void (*done)(void *arg), void *arg, dns_lookup **out)
+s2s_err dns_start(const probe_context *c, const char *ascii, uint16_t port, void (*done)(void *arg), void *arg,
+                  dns_lookup **out)
 {
     dns_lookup *d = s2s__alloc(c->env, sizeof *d);
     if (!d)
@@ -457,8 +460,8 @@ static json_t *service_json(const dns_lookup *d, size_t s)
     const dns_service *service = &d->services[s];
     for (size_t i = 0; i < service->len; i++) {
         const s2s__srv *r = &service->records[i];
-        json_array_append_new(records, json_pack("{s:i, s:i, s:i, s:s}", "priority", r->priority, "weight", r->weight, "port",
-                                                 r->port, "target", r->target));
+        json_array_append_new(records, json_pack("{s:i, s:i, s:i, s:s}", "priority", r->priority, "weight", r->weight,
+                                                 "port", r->port, "target", r->target));
     }
     return json_pack("{s:s, s:s, s:s, s:o}", "service", SERVICES[s], "status", status_word(service->status), "dnssec",
                      s2s_dnssec_word(service->dnssec), "records", records);
@@ -490,8 +493,8 @@ static json_t *tlsa_json(const dns_tlsa *t)
             at += (size_t)snprintf(text + at, sizeof text - at, "%02x", t->records[i].data.ptr[k]);
         json_array_append_new(records, json_string(text));
     }
-    return json_pack("{s:s, s:i, s:s, s:s, s:o}", "host", t->host, "port", t->port, "status", status_word(t->status), "dnssec",
-                     s2s_dnssec_word(t->dnssec), "records", records);
+    return json_pack("{s:s, s:i, s:s, s:s, s:o}", "host", t->host, "port", t->port, "status", status_word(t->status),
+                     "dnssec", s2s_dnssec_word(t->dnssec), "records", records);
 }
 
 json_t *dns_json(const dns_lookup *d)
@@ -503,5 +506,6 @@ json_t *dns_json(const dns_lookup *d)
         json_array_append_new(hosts, host_json(&d->hosts[i]));
     for (size_t i = 0; i < d->tlsa_len; i++)
         json_array_append_new(tlsa, tlsa_json(&d->tlsa[i]));
-    return json_pack("{s:s, s:o, s:o, s:o}", "status", status_word(d->status), "srv", srv, "hosts", hosts, "tlsa", tlsa);
+    return json_pack("{s:s, s:o, s:o, s:o}", "status", status_word(d->status), "srv", srv, "hosts", hosts, "tlsa",
+                     tlsa);
 }

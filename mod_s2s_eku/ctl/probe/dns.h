@@ -52,14 +52,15 @@ typedef struct dns_endpoint {
     const char *target;
     const dns_tlsa *tlsa; /* NULL: none was looked up */
     bool direct;
-    bool secure_target;   /* named by a DNSSEC-secure SRV record */
+    bool secure_target; /* named by a DNSSEC-secure SRV record */
 } dns_endpoint;
 
 typedef struct dns_lookup dns_lookup;
 
 /* `ascii` in A-labels, or an IP literal; `port` 0: by SRV, as RFC 6120 says; else only its addresses. `done` is called
  * once, from the loop. S2S_OK or S2S_E_NOMEM. */
-s2s_err dns_start(const probe_context *c, const char *ascii, uint16_t port, void (*done)(void *arg), void *arg, dns_lookup **out);
+s2s_err dns_start(const probe_context *c, const char *ascii, uint16_t port, void (*done)(void *arg), void *arg,
+                  dns_lookup **out);
 /* At any time; `done` will not be called. Takes NULL. */
 void dns_free(dns_lookup *d);
 

@@ -11,12 +11,13 @@
 
 enum { SECONDS_PER_DAY = 86400, SOON_DAYS = 14 };
 
-#define WHO_THEY "the operator of the remote domain"
-#define WHO_WE "you"
+#define WHO_THEY   "the operator of the remote domain"
+#define WHO_WE     "you"
 #define WHO_NOBODY "nobody"
 
 S2S_PRINTF(6, 7)
-static void add(json_t *list, const char *level, const char *code, const char *who, const char *how, const char *format, ...)
+static void add(json_t *list, const char *level, const char *code, const char *who, const char *how, const char *format,
+                ...)
 {
     char what[CONCLUDE_TEXT_MAX];
     va_list args;
@@ -43,8 +44,8 @@ static void about_dns(json_t *list, const probe_record *r)
     case S2S__RESOLVED_FOUND: return;
     case S2S__RESOLVED_NOT_FOUND:
         add(list, "error", "dns-none", WHO_THEY,
-            "publish _xmpp-server._tcp (or _xmpps-server._tcp) SRV records whose targets have addresses", "%s: %s", r->domain,
-            problem);
+            "publish _xmpp-server._tcp (or _xmpps-server._tcp) SRV records whose targets have addresses", "%s: %s",
+            r->domain, problem);
         return;
     case S2S__RESOLVED_NOT_OFFERED:
         add(list, "error", "dns-not-offered", WHO_NOBODY, "the domain does not want to be reached", "%s: %s", r->domain,
@@ -56,13 +57,13 @@ static void about_dns(json_t *list, const probe_record *r)
         return;
     case S2S__RESOLVED_TIMEOUT:
         add(list, "error", "dns-timeout", WHO_THEY,
-            "see that the domain's name servers answer; if other domains fail as well, see to your own resolver", "%s: %s",
-            r->domain, problem);
+            "see that the domain's name servers answer; if other domains fail as well, see to your own resolver",
+            "%s: %s", r->domain, problem);
         return;
     case S2S__RESOLVED_FAILED:
         add(list, "error", "dns-failed", WHO_THEY,
-            "see that the domain's name servers answer; if other domains fail as well, see to your own resolver", "%s: %s",
-            r->domain, problem);
+            "see that the domain's name servers answer; if other domains fail as well, see to your own resolver",
+            "%s: %s", r->domain, problem);
         return;
     }
 }
@@ -89,11 +90,11 @@ static void about_tcp(json_t *list, const probe_record *r)
             "%s: %s (%s) does not answer: %s", r->domain, address, a->endpoint.target, a->end_text);
     }
     if (r->timed_out)
-        add(list, "warning", "time", WHO_WE, "allow more with --timeout", "%s: not all was tried within %u seconds", r->domain,
-            r->context->options->timeout_s);
+        add(list, "warning", "time", WHO_WE, "allow more with --timeout", "%s: not all was tried within %u seconds",
+            r->domain, r->context->options->timeout_s);
     if (r->endpoints_left > 0)
-        add(list, "note", "addresses", WHO_NOBODY, "they were not tried", "%s has %zu more addresses than a probe tries",
-            r->domain, r->endpoints_left);
+        add(list, "note", "addresses", WHO_NOBODY, "they were not tried",
+            "%s has %zu more addresses than a probe tries", r->domain, r->endpoints_left);
 }
 
 /* `level`: a warning if another address of the domain does better. */
@@ -104,12 +105,13 @@ static void about_handshake(json_t *list, const probe_record *r, const attempt *
     case STEP_TCP: return;
     case STEP_GREETING:
     case STEP_STARTTLS:
-        add(list, level, "stream", WHO_THEY, "see that the port speaks the protocol between servers, with TLS", "%s over %s: %s%s%s",
-            r->domain, transport, a->end_text, *a->peer_text ? ": " : "", a->peer_text);
+        add(list, level, "stream", WHO_THEY, "see that the port speaks the protocol between servers, with TLS",
+            "%s over %s: %s%s%s", r->domain, transport, a->end_text, *a->peer_text ? ": " : "", a->peer_text);
         return;
     case STEP_TLS:
         add(list, level, "tls", WHO_THEY,
-            "see the server's TLS settings: protocol versions (1.2 or 1.3), and a certificate for the name that is asked for (SNI)",
+            "see the server's TLS settings: protocol versions (1.2 or 1.3), and a certificate for the name that is "
+            "asked for (SNI)",
             "%s over %s: the TLS handshake failed: %s", r->domain, transport, a->end_text);
         return;
     case STEP_FEATURES:
@@ -131,7 +133,8 @@ static const char *mend_chain(const s2s_verdict *v)
     case S2S_CHAIN_EXPIRED: return "renew the certificate and make the server load it";
     case S2S_CHAIN_NOT_YET_VALID: return "see to the clock of the one who issued it, or wait";
     case S2S_CHAIN_UNKNOWN_ISSUER:
-        return "send the intermediate certificates too (the full chain), or use a CA that is widely trusted; a private CA must be given "
+        return "send the intermediate certificates too (the full chain), or use a CA that is widely trusted; a private "
+               "CA must be given "
                "to those who connect";
     case S2S_CHAIN_SELF_SIGNED: return "use a certificate of a CA that is widely trusted";
     case S2S_CHAIN_REVOKED: return "get a new certificate with a new key";
@@ -163,12 +166,14 @@ static void about_certificate(json_t *list, const probe_record *r, const attempt
     }
     int64_t days = (v->expires - r->wall) / SECONDS_PER_DAY;
     if (v->expires && days < SOON_DAYS)
-        add(list, "warning", "expires", WHO_THEY, "see that the renewal works", "the certificate of %s expires in %d day%s",
-            r->domain, (int)days, days == 1 ? "" : "s");
+        add(list, "warning", "expires", WHO_THEY, "see that the renewal works",
+            "the certificate of %s expires in %d day%s", r->domain, (int)days, days == 1 ? "" : "s");
     if (i->would_tolerant && !i->would_strict)
         add(list, "note", "strict", WHO_NOBODY,
-            "keep (or make) the policy tolerant: public CAs do not issue for clients any more; a strict server needs dialback",
-            "the certificate of %s is not valid as a client's: if it presents this one when it connects, a strict server "
+            "keep (or make) the policy tolerant: public CAs do not issue for clients any more; a strict server needs "
+            "dialback",
+            "the certificate of %s is not valid as a client's: if it presents this one when it connects, a strict "
+            "server "
             "refuses it",
             r->domain);
 }
@@ -183,7 +188,8 @@ static void about_refusal(json_t *list, const probe_record *r, const attempt *a)
     add(list, dialback ? "warning" : "error", "refused",
         a->ours->chain_server && !a->ours->chain_client ? WHO_THEY : WHO_WE,
         a->ours->chain_server && !a->ours->chain_client
-            ? "update the server (ejabberd 25.08 or later, Prosody, Openfire), or let it verify connecting servers for the purpose serverAuth"
+            ? "update the server (ejabberd 25.08 or later, Prosody, Openfire), or let it verify connecting servers for "
+              "the purpose serverAuth"
             : "compare what it says with s2sctl cert on your file: names, dates, issuer, intermediates, purpose",
         "%s refuses %s over %s: %s%s", r->domain, a->ours->file, a->endpoint.direct ? "direct TLS" : "STARTTLS", why,
         dialback ? "; it offers dialback instead" : "");
@@ -195,8 +201,10 @@ static void about_our_files(json_t *list, const probe_record *r)
     for (size_t i = 0; i < r->context->ours_len && *r->context->from; i++) {
         const probe_ours *ours = &r->context->ours[i];
         if (ours->identity && !s2s__identity_covers(ours->identity, s2s_str_of(r->context->from)))
-            add(list, "warning", "our-name", WHO_WE, "use a certificate with that domain as a dNSName", "%s does not name %s: others "
-                "refuse it for that alone", ours->file, r->context->from);
+            add(list, "warning", "our-name", WHO_WE, "use a certificate with that domain as a dNSName",
+                "%s does not name %s: others "
+                "refuse it for that alone",
+                ours->file, r->context->from);
         if (ours->identity && ours->expires < r->wall)
             add(list, "warning", "our-expiry", WHO_WE, "renew it", "%s has expired", ours->file);
     }
@@ -220,8 +228,8 @@ static void about_ours(json_t *list, const probe_record *r)
     }
     if (yes && no)
         add(list, "warning", "transports", WHO_THEY, "give both ports the same settings",
-            "%s accepts %s over %s and not over %s", r->domain, yes->ours->file, yes->endpoint.direct ? "direct TLS" : "STARTTLS",
-            no->endpoint.direct ? "direct TLS" : "STARTTLS");
+            "%s accepts %s over %s and not over %s", r->domain, yes->ours->file,
+            yes->endpoint.direct ? "direct TLS" : "STARTTLS", no->endpoint.direct ? "direct TLS" : "STARTTLS");
 }
 
 json_t *findings_of(const probe_record *r, probe_answer answer, const attempt *best)
@@ -260,14 +268,19 @@ json_t *unknowns_of(const probe_record *r, const attempt *best)
         open_question(list, xmpp ? "whether it accepts your certificate: show it with --from, --certificate and --key"
                                  : "whether it accepts your certificate: show it with --certificate and --key");
     if (best->outcome == OUTCOME_UNDECIDED)
-        open_question(list, "whether it has accepted the certificate: it goes on with it, and as far as is known without one too");
+        open_question(
+            list,
+            "whether it has accepted the certificate: it goes on with it, and as far as is known without one too");
     if (!xmpp)
         return list;
     if (attempt_has(best, STAGE_TLS, S2S__OFFERS_DIALBACK) && best->outcome != OUTCOME_ACCEPTED)
-        open_question(list, "whether dialback works: it would ask your own server; s2sctl ping through a running node shows it");
+        open_question(
+            list, "whether dialback works: it would ask your own server; s2sctl ping through a running node shows it");
     if (!r->context->options->control)
-        open_question(list, "what it presents when it connects to you, and whether it verifies you as it does here: a ping through a "
-                            "running node shows it (--control)");
+        open_question(
+            list,
+            "what it presents when it connects to you, and whether it verifies you as it does here: a ping through a "
+            "running node shows it (--control)");
     if (best->outcome == OUTCOME_ACCEPTED && !*best->software)
         open_question(list, "its software: it answers such questions over a stream of its own only (no bidi)");
     if (best->judgement.receiver.revocation == S2S_REVOCATION_UNCHECKED)

@@ -99,9 +99,10 @@ static json_t *cert_of(const eku__cert *cert)
         json_array_append_new(names, name_of(&cert->names[i]));
     return json_pack("{s:o, s:o, s:o, s:i, s:s, s:b, s:o, s:o, s:s, s:i, s:s}", "subject",
                      text(s2s_str_of(cert->subject)), "issuer", text(s2s_str_of(cert->issuer)), "names", names,
-                     "names_total", (int)(cert->names_len + cert->names_unusable), "eku", s2s_eku_word(eku_of(&cert->purposes)), "ca",
-                     cert->ca, "not_before", judge_time(cert->not_before), "not_after", judge_time(cert->not_after), "key",
-                     cert->key_algorithm, "key_bits", (int)cert->key_bits, "signature", cert->signature_algorithm);
+                     "names_total", (int)(cert->names_len + cert->names_unusable), "eku",
+                     s2s_eku_word(eku_of(&cert->purposes)), "ca", cert->ca, "not_before", judge_time(cert->not_before),
+                     "not_after", judge_time(cert->not_after), "key", cert->key_algorithm, "key_bits",
+                     (int)cert->key_bits, "signature", cert->signature_algorithm);
 }
 
 static json_t *json_of_facts(const eku__facts *facts)
@@ -174,7 +175,8 @@ json_t *judge_pem(const s2s_env *env, const char *pem, size_t len, char fingerpr
     unsigned char hash[JUDGE_FINGERPRINT_LEN / 2];
     size_t size = sizeof hash;
     fingerprint[0] = '\0';
-    if (read_pem(pem, len, &list) && gnutls_x509_crt_get_fingerprint(list.crt[0], GNUTLS_DIG_SHA256, hash, &size) >= 0 &&
+    if (read_pem(pem, len, &list) &&
+        gnutls_x509_crt_get_fingerprint(list.crt[0], GNUTLS_DIG_SHA256, hash, &size) >= 0 &&
         facts_of_list(env, &list, &facts) == S2S_OK) {
         for (size_t i = 0; i < size; i++)
             (void)snprintf(fingerprint + 2 * i, 3, "%02x", hash[i]);

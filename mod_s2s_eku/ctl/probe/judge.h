@@ -15,8 +15,8 @@ typedef struct judgement {
 } judgement;
 
 typedef struct judge_case {
-    s2s_str remote;        /* reference identity, normal form */
-    const char *target;    /* of a DNSSEC-secure SRV record; or NULL */
+    s2s_str remote;     /* reference identity, normal form */
+    const char *target; /* of a DNSSEC-secure SRV record; or NULL */
     s2s_dnssec tlsa_state;
     const s2s_tlsa *tlsa;
     size_t tlsa_len;

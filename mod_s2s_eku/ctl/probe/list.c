@@ -15,7 +15,7 @@ enum { SIGNALS = 2, MS_PER_SECOND = 1000, PROGRESS_MS = 200 };
 
 typedef struct job {
     struct list *list;
-    probe *probe;     /* one of the two is at work */
+    probe *probe; /* one of the two is at work */
     reverse *reverse;
     bool running;
 } job;
@@ -51,7 +51,8 @@ static s2s_err take_old(list *l, const char *line, size_t len, char why[S2S_TEXT
     if (domain && !json_object_get(l->had, domain)) {
         if (!same(result, "from", l->context->from) ||
             !same(result, "protocol", probe_protocol_word(l->context->options->protocol))) {
-            (void)snprintf(why, S2S_TEXT_MAX, "%.150s: holds results of another --from or --protocol", l->options->output);
+            (void)snprintf(why, S2S_TEXT_MAX, "%.150s: holds results of another --from or --protocol",
+                           l->options->output);
             err = S2S_E_INVAL;
         } else {
             json_object_set_new(l->had, domain, json_true());
@@ -107,8 +108,8 @@ static void keep(list *l, const json_t *result)
 static void show_progress(const list *l, const char *end)
 {
     if (l->options->progress)
-        (void)fprintf(stderr, "\r%zu of %zu done, %zu running, %zu good%s", l->done, json_array_size(l->names->names), l->running,
-                      l->good, end);
+        (void)fprintf(stderr, "\r%zu of %zu done, %zu running, %zu good%s", l->done, json_array_size(l->names->names),
+                      l->running, l->good, end);
 }
 
 static void on_progress(uv_timer_t *timer)

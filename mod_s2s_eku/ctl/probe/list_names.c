@@ -60,7 +60,7 @@ static s2s_err read_lines(list_names *l, FILE *in, const char *path, char why[S2
         err = strlen(name) > PROBE_NAME_MAX || strpbrk(name, " \t") ? S2S_E_SYNTAX : list_names_add(l, name);
         if (err != S2S_OK)
             (void)snprintf(why, S2S_TEXT_MAX, "%.150s:%lu: %s", path, number,
-                           err == S2S_E_SYNTAX ? "not a domain name (one on each line)"
+                           err == S2S_E_SYNTAX  ? "not a domain name (one on each line)"
                            : err == S2S_E_LIMIT ? "too many names"
                                                 : s2s_strerror(err));
     }

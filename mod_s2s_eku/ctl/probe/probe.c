@@ -30,7 +30,7 @@ struct probe {
     bool reached[DNS_SERVICES];    /* a conversation under TLS took place: the other addresses must answer, no more */
     const dns_endpoint *preferred; /* where the further certificates are shown */
     size_t next_ours;
-    bool without;                  /* other protocols: the last conversation, without a certificate, was begun */
+    bool without; /* other protocols: the last conversation, without a certificate, was begun */
 };
 
 /* -- the end ------------------------------------------------------------------------------------------- */
@@ -95,7 +95,8 @@ static attempt *last(probe *p)
 static void compare(probe *p)
 {
     const attempt *without = last(p);
-    for (size_t i = 0; (without->tls || without->request.asked) && !without->went_on && i + 1 < p->record.attempts_len; i++) {
+    for (size_t i = 0; (without->tls || without->request.asked) && !without->went_on && i + 1 < p->record.attempts_len;
+         i++) {
         attempt *a = p->record.attempts[i];
         if (a->went_on && a->outcome == OUTCOME_UNDECIDED)
             a->outcome = OUTCOME_ACCEPTED;
@@ -129,7 +130,8 @@ static bool converse(probe *p, const dns_endpoint *endpoint, const probe_ours *o
     attempt_init(a, c, endpoint, ours, r->domain, p->has_sni ? p->ascii : NULL);
     a->only_tcp = only_tcp;
     r->attempts[r->attempts_len++] = a;
-    s2s_err err = (c->options->protocol == PROBE_XMPP ? xmpp_start : lines_start)(a, on_conversation, p, &p->conversation);
+    s2s_err err =
+        (c->options->protocol == PROBE_XMPP ? xmpp_start : lines_start)(a, on_conversation, p, &p->conversation);
     if (err == S2S_OK)
         return true;
     attempt_failed(a, s2s_strerror(err));

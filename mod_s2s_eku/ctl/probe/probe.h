@@ -15,11 +15,11 @@ typedef struct probe_record {
     const dns_lookup *dns;           /* NULL: a fixed route, or the name could not be used */
     attempt *attempts[PROBE_ATTEMPTS_MAX];
     size_t attempts_len;
-    size_t endpoints_left;           /* addresses that were not tried */
-    bool timed_out;                  /* --timeout passed before all was tried */
-    const char *bad_name;            /* why the name cannot be used; else NULL */
+    size_t endpoints_left; /* addresses that were not tried */
+    bool timed_out;        /* --timeout passed before all was tried */
+    const char *bad_name;  /* why the name cannot be used; else NULL */
     uint64_t milliseconds;
-    int64_t wall;                    /* when it began */
+    int64_t wall; /* when it began */
 } probe_record;
 
 typedef struct probe probe;

@@ -25,12 +25,13 @@ json_t *report_sorted(const json_t *results);
 const char *report_word(const json_t *object, const char *key);
 
 typedef struct report_share {
-    const char *word;  /* the value, as in the results */
+    const char *word; /* the value, as in the results */
     size_t count;
 } report_share;
 enum { REPORT_SHARES_MAX = 16 };
 /* Counts the values of `key`, in the order of `order` (NULL-ended; values that are not in it come last). Returns how many. */
-size_t report_count(const json_t *results, const char *key, const char *const *order, report_share out[REPORT_SHARES_MAX]);
+size_t report_count(const json_t *results, const char *key, const char *const *order,
+                    report_share out[REPORT_SHARES_MAX]);
 /* How many who are accepted now would be refused by strict. */
 size_t report_would_break(const json_t *results);
 bool report_breaks_under_strict(const json_t *result);

@@ -21,8 +21,7 @@ size_t report_would_break(const json_t *results)
 {
     size_t i, count = 0;
     json_t *r;
-    json_array_foreach(results, i, r)
-        count += report_breaks_under_strict(r);
+    json_array_foreach(results, i, r) count += report_breaks_under_strict(r);
     return count;
 }
 
@@ -30,7 +29,8 @@ size_t report_would_break(const json_t *results)
 
 static int rank_of(const json_t *r)
 {
-    static const char *const RANKS[] = {"refuses", "untrusted", "dialback", "broken", "unreachable", "undecided", "unasked", "accepts"};
+    static const char *const RANKS[] = {"refuses",     "untrusted", "dialback", "broken",
+                                        "unreachable", "undecided", "unasked",  "accepts"};
     int rank = 0;
     while (rank < (int)(sizeof RANKS / sizeof *RANKS) && strcmp(RANKS[rank], report_word(r, "answer")) != 0)
         rank++;
@@ -69,13 +69,15 @@ static size_t place_of(const char *word, report_share *out, size_t len)
     return len;
 }
 
-size_t report_count(const json_t *results, const char *key, const char *const *order, report_share out[REPORT_SHARES_MAX])
+size_t report_count(const json_t *results, const char *key, const char *const *order,
+                    report_share out[REPORT_SHARES_MAX])
 {
     size_t len = 0, i;
     json_t *r;
     for (; order && order[len]; len++)
         out[len] = (report_share){.word = order[len]};
-    json_array_foreach(results, i, r) {
+    json_array_foreach(results, i, r)
+    {
         const char *word = *report_word(r, key) ? report_word(r, key) : "unknown";
         size_t at = place_of(word, out, len);
         if (at == len && len < REPORT_SHARES_MAX)
@@ -88,9 +90,9 @@ size_t report_count(const json_t *results, const char *key, const char *const *o
 
 json_t *report_summary_of(const json_t *r)
 {
-    static const char *const KEYS[] = {"domain", "protocol", "answer", "summary", "milliseconds", "trusted", "chain", "identity",
-                                       "eku", "would", "mechanism", "tls", "software", "expires", "reason", "findings",
-                                       "time", "from"};
+    static const char *const KEYS[] = {"domain",   "protocol", "answer", "summary",  "milliseconds", "trusted",
+                                       "chain",    "identity", "eku",    "would",    "mechanism",    "tls",
+                                       "software", "expires",  "reason", "findings", "time",         "from"};
     json_t *out = json_object();
     for (size_t i = 0; i < sizeof KEYS / sizeof *KEYS; i++) {
         json_t *value = json_object_get(r, KEYS[i]);
@@ -112,18 +114,21 @@ void report_table(FILE *out, const json_t *results)
     report_share shares[REPORT_SHARES_MAX];
     size_t i, width = strlen("DOMAIN");
     json_t *r;
-    json_array_foreach(results, i, r) {
+    json_array_foreach(results, i, r)
+    {
         size_t len = strlen(report_word(r, "domain"));
         width = len > width ? len : width;
     }
     width = width > 48 ? 48 : width;
-    (void)fprintf(out, "%-*s  %-11s  %-9s  %-7s  %-14s  %-8s  %-6s  %-6s  %s\n", (int)width, "DOMAIN", "ANSWER", "MECHANISM", "TLS",
-                  "CHAIN", "IDENTITY", "EKU", "STRICT", "MS");
-    json_array_foreach(results, i, r) {
+    (void)fprintf(out, "%-*s  %-11s  %-9s  %-7s  %-14s  %-8s  %-6s  %-6s  %s\n", (int)width, "DOMAIN", "ANSWER",
+                  "MECHANISM", "TLS", "CHAIN", "IDENTITY", "EKU", "STRICT", "MS");
+    json_array_foreach(results, i, r)
+    {
         const char *strict = report_word(json_object_get(r, "would"), "strict");
-        (void)fprintf(out, "%-*s  %-11s  %-9s  %-7s  %-14s  %-8s  %-6s  %-6s  %lld\n", (int)width, report_word(r, "domain"),
-                      cell(r, "answer"), cell(r, "mechanism"), cell(r, "tls"), cell(r, "chain"), cell(r, "identity"),
-                      cell(r, "eku"), *strict ? strict : "-", (long long)json_integer_value(json_object_get(r, "milliseconds")));
+        (void)fprintf(out, "%-*s  %-11s  %-9s  %-7s  %-14s  %-8s  %-6s  %-6s  %lld\n", (int)width,
+                      report_word(r, "domain"), cell(r, "answer"), cell(r, "mechanism"), cell(r, "tls"),
+                      cell(r, "chain"), cell(r, "identity"), cell(r, "eku"), *strict ? strict : "-",
+                      (long long)json_integer_value(json_object_get(r, "milliseconds")));
     }
     size_t kinds = report_count(results, "answer", NULL, shares);
     (void)fprintf(out, "\n%zu domains:", json_array_size(results));

@@ -33,7 +33,8 @@ static void put_list(FILE *out, const json_t *list, const char *none)
 {
     size_t i;
     json_t *item;
-    json_array_foreach(list, i, item) {
+    json_array_foreach(list, i, item)
+    {
         (void)fputs(i ? " " : "", out);
         put(out, json_string_value(item) ? json_string_value(item) : "?");
     }
@@ -46,7 +47,8 @@ static void print_srv(FILE *out, const json_t *srv)
     json_t *record;
     (void)fprintf(out, "    _%s._tcp: %s, DNSSEC %s\n", report_word(srv, "service"), report_word(srv, "status"),
                   report_word(srv, "dnssec"));
-    json_array_foreach(json_object_get(srv, "records"), i, record) {
+    json_array_foreach(json_object_get(srv, "records"), i, record)
+    {
         (void)fprintf(out, "      %lld %lld %lld ", (long long)json_integer_value(json_object_get(record, "priority")),
                       (long long)json_integer_value(json_object_get(record, "weight")),
                       (long long)json_integer_value(json_object_get(record, "port")));
@@ -62,15 +64,16 @@ static void print_dns(FILE *out, const json_t *dns)
     if (!json_is_object(dns))
         return;
     (void)fputs("  DNS\n", out);
-    json_array_foreach(json_object_get(dns, "srv"), i, item)
-        print_srv(out, item);
-    json_array_foreach(json_object_get(dns, "hosts"), i, item) {
+    json_array_foreach(json_object_get(dns, "srv"), i, item) print_srv(out, item);
+    json_array_foreach(json_object_get(dns, "hosts"), i, item)
+    {
         (void)fputs("    ", out);
         put(out, report_word(item, "name"));
         (void)fprintf(out, " (DNSSEC %s): ", report_word(item, "dnssec"));
         put_list(out, json_object_get(item, "addresses"), "no address\n");
     }
-    json_array_foreach(json_object_get(dns, "tlsa"), i, item) {
+    json_array_foreach(json_object_get(dns, "tlsa"), i, item)
+    {
         (void)fprintf(out, "    TLSA _%lld._tcp.%s (DNSSEC %s): %zu record(s)\n",
                       (long long)json_integer_value(json_object_get(item, "port")), report_word(item, "host"),
                       report_word(item, "dnssec"), json_array_size(json_object_get(item, "records")));
@@ -82,9 +85,9 @@ static void print_steps(FILE *out, const json_t *steps)
     size_t i;
     json_t *step;
     (void)fprintf(out, "    %-*s ", COLUMN, "steps");
-    json_array_foreach(steps, i, step)
-        (void)fprintf(out, "%s%s %s%lld ms", i ? ", " : "", report_word(step, "step"), is_true(step, "ok") ? "" : "FAILED after ",
-                      (long long)json_integer_value(json_object_get(step, "took")));
+    json_array_foreach(steps, i, step)(void) fprintf(out, "%s%s %s%lld ms", i ? ", " : "", report_word(step, "step"),
+                                                     is_true(step, "ok") ? "" : "FAILED after ",
+                                                     (long long)json_integer_value(json_object_get(step, "took")));
     (void)fputc('\n', out);
 }
 
@@ -96,7 +99,8 @@ static void print_tls(FILE *out, const json_t *tls)
     (void)fprintf(out, "    %-*s %s, %s, SNI %s, ALPN %s\n", COLUMN, "TLS", report_word(tls, "version"),
                   report_word(tls, "cipher"), *report_word(tls, "sni") ? report_word(tls, "sni") : "none",
                   *report_word(tls, "alpn") ? report_word(tls, "alpn") : "none");
-    (void)fprintf(out, "    %-*s %s", COLUMN, "client certificate", is_true(tls, "certificate_requested") ? "asked for" : "not asked for");
+    (void)fprintf(out, "    %-*s %s", COLUMN, "client certificate",
+                  is_true(tls, "certificate_requested") ? "asked for" : "not asked for");
     if (is_true(tls, "certificate_requested") && cas == 0)
         (void)fputs(", of any CA", out);
     if (cas > 0)
@@ -127,12 +131,14 @@ static void print_features(FILE *out, const json_t *attempt)
                       (long long)json_integer_value(json_object_get(limits, "max_bytes")),
                       (long long)json_integer_value(json_object_get(limits, "idle_seconds")));
     if (json_is_array(json_object_get(attempt, "disco")))
-        (void)fprintf(out, "    %-*s %zu feature(s) named\n", COLUMN, "disco", json_array_size(json_object_get(attempt, "disco")));
+        (void)fprintf(out, "    %-*s %zu feature(s) named\n", COLUMN, "disco",
+                      json_array_size(json_object_get(attempt, "disco")));
 }
 
 static void print_attempt(FILE *out, const json_t *attempt)
 {
-    (void)fprintf(out, "  %s %s (", strcmp(report_word(attempt, "transport"), "direct") == 0 ? "direct TLS" : "STARTTLS",
+    (void)fprintf(out, "  %s %s (",
+                  strcmp(report_word(attempt, "transport"), "direct") == 0 ? "direct TLS" : "STARTTLS",
                   report_word(attempt, "address"));
     put(out, report_word(attempt, "target"));
     (void)fputs(")\n", out);
@@ -159,22 +165,27 @@ static void print_certificate(FILE *out, const json_t *r)
     if (!json_is_object(purpose))
         return;
     (void)fputs("  its certificate\n", out);
-    json_array_foreach(json_object_get(r, "certificate"), i, cert) {
-        line(out, i ? "issued by" : "subject", *report_word(cert, "subject") ? report_word(cert, "subject") : "(empty)");
-        (void)fprintf(out, "    %-*s EKU %s, %s %lld bits, until %s\n", COLUMN, "", report_word(cert, "eku"), report_word(cert, "key"),
-                      (long long)json_integer_value(json_object_get(cert, "key_bits")), report_word(cert, "not_after"));
+    json_array_foreach(json_object_get(r, "certificate"), i, cert)
+    {
+        line(out, i ? "issued by" : "subject",
+             *report_word(cert, "subject") ? report_word(cert, "subject") : "(empty)");
+        (void)fprintf(out, "    %-*s EKU %s, %s %lld bits, until %s\n", COLUMN, "", report_word(cert, "eku"),
+                      report_word(cert, "key"), (long long)json_integer_value(json_object_get(cert, "key_bits")),
+                      report_word(cert, "not_after"));
         if (i == 0) {
             (void)fprintf(out, "    %-*s ", COLUMN, "names");
             put_list(out, json_object_get(cert, "names"), "none\n");
         }
     }
     (void)fprintf(out, "    %-*s trusted: %s, chain: %s, identity: %s, eku: %s\n", COLUMN, "verdict",
-                  is_true(r, "trusted") ? "yes" : "no", report_word(r, "chain"), report_word(r, "identity"), report_word(r, "eku"));
-    (void)fprintf(out, "    %-*s %s, DANE: %s\n", COLUMN, "revocation", report_word(r, "revocation"), report_word(r, "dane"));
-    (void)fprintf(out, "    %-*s server: %s, client: %s\n", COLUMN, "purpose", is_true(purpose, "server") ? "yes" : "no",
-                  is_true(purpose, "client") ? "yes" : "no");
-    (void)fprintf(out, "    %-*s tolerant: %s, strict: %s (if it presents this one when it connects)\n", COLUMN, "would",
-                  report_word(would, "tolerant"), report_word(would, "strict"));
+                  is_true(r, "trusted") ? "yes" : "no", report_word(r, "chain"), report_word(r, "identity"),
+                  report_word(r, "eku"));
+    (void)fprintf(out, "    %-*s %s, DANE: %s\n", COLUMN, "revocation", report_word(r, "revocation"),
+                  report_word(r, "dane"));
+    (void)fprintf(out, "    %-*s server: %s, client: %s\n", COLUMN, "purpose",
+                  is_true(purpose, "server") ? "yes" : "no", is_true(purpose, "client") ? "yes" : "no");
+    (void)fprintf(out, "    %-*s tolerant: %s, strict: %s (if it presents this one when it connects)\n", COLUMN,
+                  "would", report_word(would, "tolerant"), report_word(would, "strict"));
 }
 
 static void print_reverse(FILE *out, const json_t *reverse)
@@ -198,15 +209,16 @@ static void print_findings(FILE *out, const json_t *r)
     }
     if (json_array_size(json_object_get(r, "findings")) > 0)
         (void)fputs("  findings\n", out);
-    json_array_foreach(json_object_get(r, "findings"), i, item) {
+    json_array_foreach(json_object_get(r, "findings"), i, item)
+    {
         (void)fprintf(out, "    [%s] ", report_word(item, "level"));
         put(out, report_word(item, "what"));
         (void)fprintf(out, "\n      -> %s: %s\n", report_word(item, "who"), report_word(item, "how"));
     }
     if (json_array_size(json_object_get(r, "unknown")) > 0)
         (void)fputs("  not to be known from outside\n", out);
-    json_array_foreach(json_object_get(r, "unknown"), i, item)
-        (void)fprintf(out, "    - %s\n", json_string_value(item));
+    json_array_foreach(json_object_get(r, "unknown"), i, item)(void)
+        fprintf(out, "    - %s\n", json_string_value(item));
 }
 
 void report_text(FILE *out, const json_t *r)
@@ -214,12 +226,12 @@ void report_text(FILE *out, const json_t *r)
     size_t i;
     json_t *attempt;
     put(out, report_word(r, "domain"));
-    (void)fprintf(out, ": %s (%lld ms)\n  ", report_word(r, "answer"), (long long)json_integer_value(json_object_get(r, "milliseconds")));
+    (void)fprintf(out, ": %s (%lld ms)\n  ", report_word(r, "answer"),
+                  (long long)json_integer_value(json_object_get(r, "milliseconds")));
     put(out, report_word(r, "summary"));
     (void)fputs("\n", out);
     print_dns(out, json_object_get(r, "dns"));
-    json_array_foreach(json_object_get(r, "attempts"), i, attempt)
-        print_attempt(out, attempt);
+    json_array_foreach(json_object_get(r, "attempts"), i, attempt) print_attempt(out, attempt);
     print_certificate(out, r);
     if (*report_word(r, "software"))
         (void)fprintf(out, "  software: %s\n", report_word(r, "software"));

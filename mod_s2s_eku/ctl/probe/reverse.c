@@ -44,7 +44,8 @@ static json_t *streams_of(const char *domain, const json_t *status)
 {
     size_t i;
     json_t *stream, *out = json_array();
-    json_array_foreach(json_object_get(status, "streams"), i, stream) {
+    json_array_foreach(json_object_get(status, "streams"), i, stream)
+    {
         if (strcmp(word(stream, "remote"), domain) == 0 && strcmp(word(stream, "direction"), "in") == 0)
             json_array_append(out, stream);
     }
@@ -56,14 +57,17 @@ static void say(char out[3 * S2S_TEXT_MAX], const char *domain, const json_t *pi
     const json_t *s = json_array_get(streams, 0);
     bool answered = json_is_true(json_object_get(ping, "ok"));
     if (s)
-        (void)snprintf(out, 3 * S2S_TEXT_MAX, "%.200s %s; it connects to us with %s, its certificate is %s as an initiator's "
-                                              "(EKU %s, chain %s), mechanism %s",
+        (void)snprintf(out, 3 * S2S_TEXT_MAX,
+                       "%.200s %s; it connects to us with %s, its certificate is %s as an initiator's "
+                       "(EKU %s, chain %s), mechanism %s",
                        domain, answered ? "answers a ping" : "does not answer a ping", word(s, "tls"),
                        json_is_true(json_object_get(s, "trusted")) ? "accepted" : "not accepted", word(s, "eku"),
                        word(s, "chain"), word(s, "mechanism"));
     else if (answered)
-        (void)snprintf(out, 3 * S2S_TEXT_MAX, "%.200s answers a ping, over the stream that our node opened (bidi): it did not connect "
-                                              "to us", domain);
+        (void)snprintf(out, 3 * S2S_TEXT_MAX,
+                       "%.200s answers a ping, over the stream that our node opened (bidi): it did not connect "
+                       "to us",
+                       domain);
     else
         (void)snprintf(out, 3 * S2S_TEXT_MAX, "%.200s does not answer a ping through our node: %s%s%s", domain,
                        word(ping, "condition"), *word(ping, "text") ? ": " : "", word(ping, "text"));
@@ -88,7 +92,8 @@ static void deliver(reverse *r)
     json_t *result = r->result;
     r->result = NULL;
     if (*r->why)
-        json_object_set_new(result, "reverse", json_pack("{s:b, s:s, s:n, s:[]}", "ok", 0, "text", r->why, "ping", "streams"));
+        json_object_set_new(result, "reverse",
+                            json_pack("{s:b, s:s, s:n, s:[]}", "ok", 0, "text", r->why, "ping", "streams"));
     else
         json_object_set_new(result, "reverse", reverse_read(word(result, "domain"), r->ping, r->status));
     r->done(r->arg, result);
@@ -192,10 +197,9 @@ static void on_connected(uv_connect_t *request, int status)
 static char *request_text(const reverse *r)
 {
     const char *from = r->context->from;
-    json_t *request = r->state == ASKING_PING
-                          ? json_pack("{s:s, s:s, s:s*}", "command", "ping", "to", word(r->result, "domain"), "from",
-                                      *from ? from : NULL)
-                          : json_pack("{s:s}", "command", "status");
+    json_t *request = r->state == ASKING_PING ? json_pack("{s:s, s:s, s:s*}", "command", "ping", "to",
+                                                          word(r->result, "domain"), "from", *from ? from : NULL)
+                                              : json_pack("{s:s}", "command", "status");
     char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
     json_decref(request);
     size_t len = text ? strlen(text) : 0;
@@ -221,7 +225,8 @@ static s2s_err ask(reverse *r)
     return S2S_OK;
 }
 
-s2s_err reverse_start(const probe_context *c, json_t *result, void (*done)(void *arg, json_t *result), void *arg, reverse **out)
+s2s_err reverse_start(const probe_context *c, json_t *result, void (*done)(void *arg, json_t *result), void *arg,
+                      reverse **out)
 {
     reverse *r = s2s__alloc(c->env, sizeof *r);
     if (!r)

@@ -8,7 +8,7 @@
 #include "probe/context.h"
 
 enum {
-    REVERSE_WAIT_MS = 120000,   /* for the node's answer to one question */
+    REVERSE_WAIT_MS = 120000, /* for the node's answer to one question */
     REVERSE_ANSWER_MAX = 67108864,
 };
 
@@ -16,7 +16,8 @@ typedef struct reverse reverse;
 
 /* Adds "reverse" to `result` (a reference that it takes over, and gives to `done` with it, once, from the loop). S2S_OK; S2S_E_NOMEM:
  * `result` stays the caller's. */
-s2s_err reverse_start(const probe_context *c, json_t *result, void (*done)(void *arg, json_t *result), void *arg, reverse **out);
+s2s_err reverse_start(const probe_context *c, json_t *result, void (*done)(void *arg, json_t *result), void *arg,
+                      reverse **out);
 /* `done` is not called; `result` is given back. Takes NULL. */
 void reverse_cancel(reverse *r);
 

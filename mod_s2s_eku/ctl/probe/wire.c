@@ -72,9 +72,10 @@ void wire_cancel(wire *w)
 static void on_deadline(uv_timer_t *timer)
 {
     wire *w = timer->data;
-    end(w, WIRE_TIMEOUT, w->state == CONNECTING ? "no answer to the TCP connection attempt in time"
-                         : w->state == HANDSHAKING ? "the TLS handshake was not done in time"
-                                                   : "no answer in time");
+    end(w, WIRE_TIMEOUT,
+        w->state == CONNECTING    ? "no answer to the TCP connection attempt in time"
+        : w->state == HANDSHAKING ? "the TLS handshake was not done in time"
+                                  : "no answer in time");
 }
 
 void wire_deadline(wire *w, uint64_t milliseconds)
@@ -289,8 +290,8 @@ static void on_failed_at_once(uv_timer_t *timer)
     end(w, WIRE_LOST, uv_strerror(w->failed));
 }
 
-s2s_err wire_new(const s2s_env *env, uv_loop_t *loop, wire_room *room, const struct sockaddr *address, const wire_ops *ops,
-                 void *user, wire **out)
+s2s_err wire_new(const s2s_env *env, uv_loop_t *loop, wire_room *room, const struct sockaddr *address,
+                 const wire_ops *ops, void *user, wire **out)
 {
     wire *w = s2s__alloc(env, sizeof *w);
     if (!w)

@@ -8,10 +8,10 @@
 #include "transport/pump.h"
 
 enum {
-    WIRE_READ_MAX = 16384,      /* bytes of one read */
-    WIRE_INPUT_MAX = 1048576,   /* bytes that a peer may send in all; then the wire ends */
-    WIRE_OUTPUT_MAX = 65536,    /* bytes that may wait to be sent; then the wire ends */
-    WIRE_LINGER_MS = 1000,      /* wait for the peer's end after ours */
+    WIRE_READ_MAX = 16384,    /* bytes of one read */
+    WIRE_INPUT_MAX = 1048576, /* bytes that a peer may send in all; then the wire ends */
+    WIRE_OUTPUT_MAX = 65536,  /* bytes that may wait to be sent; then the wire ends */
+    WIRE_LINGER_MS = 1000,    /* wait for the peer's end after ours */
 };
 
 typedef struct wire wire;
@@ -42,8 +42,8 @@ typedef struct wire_ops {
 } wire_ops;
 
 /* Connects. `env`, `room` and `ops` outlive the wire. S2S_OK or S2S_E_NOMEM; a connection that fails at once is reported from the loop. */
-s2s_err wire_new(const s2s_env *env, uv_loop_t *loop, wire_room *room, const struct sockaddr *address, const wire_ops *ops,
-                 void *user, wire **out);
+s2s_err wire_new(const s2s_env *env, uv_loop_t *loop, wire_room *room, const struct sockaddr *address,
+                 const wire_ops *ops, void *user, wire **out);
 /* The deadline, in milliseconds from now; it replaces the one before. */
 void wire_deadline(wire *w, uint64_t milliseconds);
 /* TLS from here on; what was written before goes out in the clear. S2S_OK or as s2s__pump_new. */

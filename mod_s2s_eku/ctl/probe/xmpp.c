@@ -11,9 +11,9 @@
 #include "protocol/xml/ns.h"
 #include "s2s/addr.h"
 
-#define NOBODY "probe.invalid" /* RFC 6761 section 6.4: who asks, where no --from says it */
+#define NOBODY     "probe.invalid" /* RFC 6761 section 6.4: who asks, where no --from says it */
 #define VERSION_ID "probe-version"
-#define DISCO_ID "probe-disco"
+#define DISCO_ID   "probe-disco"
 
 enum { OUTPUT_MAX = 16384, QUESTIONS_MS = 5000, DISCO_MAX = 64 };
 
@@ -243,9 +243,7 @@ static void authenticate(conversation *c, const s2s__item *item)
     attempt *a = c->a;
     read_features(c, item, STAGE_TLS);
     if (!a->ours || !a->sent_certificate || !attempt_has(a, STAGE_TLS, S2S__OFFERS_EXTERNAL)) {
-        a->outcome = !a->ours               ? OUTCOME_NO_CERTIFICATE
-                     : !a->sent_certificate ? OUTCOME_NOT_ASKED
-                                            : OUTCOME_NOT_OFFERED;
+        a->outcome = !a->ours ? OUTCOME_NO_CERTIFICATE : !a->sent_certificate ? OUTCOME_NOT_ASKED : OUTCOME_NOT_OFFERED;
         finish(c);
         return;
     }
@@ -286,8 +284,12 @@ static void expect_sasl_result(conversation *c, const s2s__item *item)
 static void ask(conversation *c, const char *id, const char *ns)
 {
     char request[128];
-    s2s_stanza st = {.kind = S2S_IQ, .from = ours(c), .to = s2s_str_of(c->a->remote), .id = s2s_str_of(id),
-                     .type = S2S_STR("get"), .attrs = S2S_STR("")};
+    s2s_stanza st = {.kind = S2S_IQ,
+                     .from = ours(c),
+                     .to = s2s_str_of(c->a->remote),
+                     .id = s2s_str_of(id),
+                     .type = S2S_STR("get"),
+                     .attrs = S2S_STR("")};
     (void)snprintf(request, sizeof request, "<query xmlns='%s'/>", ns);
     st.inner = s2s_str_of(request);
     size_t need = s2s_stanza_write(&st, NULL, 0);
@@ -452,7 +454,8 @@ s2s_err xmpp_start(attempt *a, void (*done)(void *arg), void *arg, conversation 
     s2s__buf_init(&c->out, env, OUTPUT_MAX);
     s2s_err err = s2s__reader_new(env, NS_SERVER, &c->reader);
     if (err == S2S_OK)
-        err = wire_new(env, a->context->loop, a->context->room, (const struct sockaddr *)&a->endpoint.address, &OPS, c, &c->wire);
+        err = wire_new(env, a->context->loop, a->context->room, (const struct sockaddr *)&a->endpoint.address, &OPS, c,
+                       &c->wire);
     if (err != S2S_OK) {
         free_conversation(c);
         return err;

@@ -21,7 +21,8 @@ static void begin(void)
     test_env_init(&env);
     options = (probe_options){.from = "us.example"};
     context = (probe_context){.env = &env.env, .options = &options, .from = "us.example", .ours_len = 3};
-    context.ours[BOTH] = (probe_ours){.file = "both.pem", .eku = S2S_EKU_BOTH, .chain_client = true, .chain_server = true};
+    context.ours[BOTH] =
+        (probe_ours){.file = "both.pem", .eku = S2S_EKU_BOTH, .chain_client = true, .chain_server = true};
     context.ours[SERVER] = (probe_ours){.file = "server.pem", .eku = S2S_EKU_SERVER, .chain_server = true};
     context.ours[OTHER] = (probe_ours){.file = "other.pem", .eku = S2S_EKU_SERVER, .chain_server = true};
     record = (probe_record){.context = &context, .domain = "peer.example"};
@@ -32,8 +33,13 @@ TestSuite(ctl_conclude, .init = begin);
 static attempt *add(int ours, attempt_outcome outcome, bool direct, const char *peer_text)
 {
     attempt *a = &attempts[record.attempts_len];
-    *a = (attempt){.context = &context, .ours = ours == NONE ? NULL : &context.ours[ours], .outcome = outcome, .alert = -1,
-                   .remote = "peer.example", .endpoint = {.target = "peer.example", .direct = direct}, .tls = true,
+    *a = (attempt){.context = &context,
+                   .ours = ours == NONE ? NULL : &context.ours[ours],
+                   .outcome = outcome,
+                   .alert = -1,
+                   .remote = "peer.example",
+                   .endpoint = {.target = "peer.example", .direct = direct},
+                   .tls = true,
                    .sent_certificate = ours != NONE};
     a->steps[0].ok = true;
     a->steps_len = 1;
@@ -57,18 +63,28 @@ Test(ctl_conclude, the_difference_is_the_proof)
         size_t count;
         const char *refuses_purpose;
     } ROWS[] = {
-        {"with clientAuth yes, without no", {{BOTH, OUTCOME_ACCEPTED, ""}, {SERVER, OUTCOME_REFUSED, "not-authorized"}}, 2, "yes"},
+        {"with clientAuth yes, without no",
+         {{BOTH, OUTCOME_ACCEPTED, ""}, {SERVER, OUTCOME_REFUSED, "not-authorized"}},
+         2,
+         "yes"},
         {"the same by silence", {{BOTH, OUTCOME_ACCEPTED, ""}, {SERVER, OUTCOME_NOT_OFFERED, ""}}, 2, "yes"},
         {"the same by an end without a word", {{BOTH, OUTCOME_ACCEPTED, ""}, {SERVER, OUTCOME_CUT, ""}}, 2, "yes"},
         {"both", {{BOTH, OUTCOME_ACCEPTED, ""}, {SERVER, OUTCOME_ACCEPTED, ""}}, 2, "no"},
         {"the one without", {{SERVER, OUTCOME_ACCEPTED, ""}}, 1, "no"},
         {"neither", {{BOTH, OUTCOME_REFUSED, "x"}, {SERVER, OUTCOME_REFUSED, "x"}}, 2, "unknown"},
         {"neither, but it says so of one",
-         {{BOTH, OUTCOME_REFUSED, "certificate has expired"}, {SERVER, OUTCOME_REFUSED, "not-authorized: unsupported certificate purpose"}},
-         2, "yes"},
-        {"one, in its own words", {{SERVER, OUTCOME_REFUSED, "not-authorized: unsupported certificate purpose"}}, 1, "yes"},
+         {{BOTH, OUTCOME_REFUSED, "certificate has expired"},
+          {SERVER, OUTCOME_REFUSED, "not-authorized: unsupported certificate purpose"}},
+         2,
+         "yes"},
+        {"one, in its own words",
+         {{SERVER, OUTCOME_REFUSED, "not-authorized: unsupported certificate purpose"}},
+         1,
+         "yes"},
         {"one, without a reason", {{SERVER, OUTCOME_REFUSED, "not-authorized"}}, 1, "unknown"},
-        {"one that is not trusted, which may mean all", {{SERVER, OUTCOME_REFUSED, "Your server's certificate is not trusted"}}, 1,
+        {"one that is not trusted, which may mean all",
+         {{SERVER, OUTCOME_REFUSED, "Your server's certificate is not trusted"}},
+         1,
          "unknown"},
         {"one with clientAuth is taken: no proof", {{BOTH, OUTCOME_ACCEPTED, ""}}, 1, "unknown"},
         {"none was judged", {{BOTH, OUTCOME_NOT_REACHED, ""}, {NONE, OUTCOME_NO_CERTIFICATE, ""}}, 2, "unknown"},
@@ -79,8 +95,8 @@ Test(ctl_conclude, the_difference_is_the_proof)
         for (size_t k = 0; k < ROWS[i].count; k++)
             (void)add(ROWS[i].shown[k].ours, ROWS[i].shown[k].outcome, false, ROWS[i].shown[k].text);
         json_t *d = differential_of(&record);
-        cr_expect_str_eq(json_string_value(json_object_get(d, "refuses_purpose")), ROWS[i].refuses_purpose, "%s: %s", ROWS[i].name,
-                         json_string_value(json_object_get(d, "text")));
+        cr_expect_str_eq(json_string_value(json_object_get(d, "refuses_purpose")), ROWS[i].refuses_purpose, "%s: %s",
+                         ROWS[i].name, json_string_value(json_object_get(d, "text")));
         json_decref(d);
     }
 }
@@ -131,8 +147,7 @@ Test(ctl_conclude, two_ports_with_different_settings_are_told)
     bool told = false;
     size_t i;
     json_t *f;
-    json_array_foreach(json_object_get(r, "findings"), i, f)
-        told |= strcmp(word(f, "code"), "transports") == 0;
+    json_array_foreach(json_object_get(r, "findings"), i, f) told |= strcmp(word(f, "code"), "transports") == 0;
     cr_expect(told);
     json_decref(r);
 }
@@ -147,7 +162,8 @@ Test(ctl_conclude, each_finding_says_who_and_how)
     size_t i;
     json_t *f;
     cr_expect_geq(json_array_size(json_object_get(r, "findings")), 3);
-    json_array_foreach(json_object_get(r, "findings"), i, f) {
+    json_array_foreach(json_object_get(r, "findings"), i, f)
+    {
         cr_expect_neq(strlen(word(f, "what")), 0);
         cr_expect_neq(strlen(word(f, "who")), 0);
         cr_expect_neq(strlen(word(f, "how")), 0);

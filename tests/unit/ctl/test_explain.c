@@ -16,13 +16,14 @@ Test(ctl_explain, each_row_explains_its_own_line)
     cr_assert_gt(count, 30);
     for (size_t i = 0; i < count; i++) {
         const explain_row *found = explain_line(rows[i].test);
-        cr_expect_eq(found, &rows[i], "%s %s: \"%s\" is explained by %s %s", rows[i].program, rows[i].code, rows[i].test,
-                     found ? found->program : "nothing", found ? found->code : "");
-        cr_expect_neq(rows[i].means[strlen(rows[i].means) - 1], '.', "%s %s: the full stop is ours", rows[i].program, rows[i].code);
+        cr_expect_eq(found, &rows[i], "%s %s: \"%s\" is explained by %s %s", rows[i].program, rows[i].code,
+                     rows[i].test, found ? found->program : "nothing", found ? found->code : "");
+        cr_expect_neq(rows[i].means[strlen(rows[i].means) - 1], '.', "%s %s: the full stop is ours", rows[i].program,
+                      rows[i].code);
         cr_expect_neq(strlen(rows[i].how), 0, "%s %s: says what to do", rows[i].program, rows[i].code);
         for (size_t k = 0; k < i; k++)
-            cr_expect(strcmp(rows[k].program, rows[i].program) != 0 || strcmp(rows[k].code, rows[i].code) != 0, "%s %s twice",
-                      rows[i].program, rows[i].code);
+            cr_expect(strcmp(rows[k].program, rows[i].program) != 0 || strcmp(rows[k].code, rows[i].code) != 0,
+                      "%s %s twice", rows[i].program, rows[i].code);
     }
 }
 
@@ -40,8 +41,10 @@ Test(ctl_explain, lines_seen_elsewhere)
         {"Failed inbound s2s EXTERNAL authentication a -> b (1.2.3.4): certificate has expired", "expired"},
         {"javax.net.ssl.SSLHandshakeException: Received fatal alert: unsupported_certificate", "alert-43"},
         {"certificate verification failed for x[192.0.2.1]: untrusted issuer /CN=y", "unknown-issuer"},
-        {"postfix/smtpd[129]: certificate verification failed for localhost[127.0.0.1]: untrusted issuer /CN=otherca", "unknown-issuer"},
-        {"postfix/smtpd[126]: NOQUEUE: abort: TLS from localhost[127.0.0.1]: No client certificate presented", "no-certificate"},
+        {"postfix/smtpd[129]: certificate verification failed for localhost[127.0.0.1]: untrusted issuer /CN=otherca",
+         "unknown-issuer"},
+        {"postfix/smtpd[126]: NOQUEUE: abort: TLS from localhost[127.0.0.1]: No client certificate presented",
+         "no-certificate"},
         {"The certificate issuer is unknown.", "unknown-issuer"},
         {"jabber.example.net: connection established", NULL},
         {"", NULL},
@@ -67,7 +70,8 @@ static char *run(const char *text, size_t len, bool json, int want)
 
 Test(ctl_explain, a_log_is_explained_once_for_each_thing)
 {
-    static const char LOG[] = "a connection\nunsuitable certificate purpose\n\n\x1b[31munsuitable certificate purpose\r\ncertificate has expired\n";
+    static const char LOG[] = "a connection\nunsuitable certificate purpose\n\n\x1b[31munsuitable certificate "
+                              "purpose\r\ncertificate has expired\n";
     char *out = run(LOG, sizeof LOG - 1, false, 0);
     cr_expect_not_null(strstr(out, "openssl (purpose), 2 lines:\n  unsuitable certificate purpose\n"), "%s", out);
     cr_expect_not_null(strstr(out, "any (expired), 1 line:"), "%s", out);

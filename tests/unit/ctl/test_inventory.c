@@ -25,7 +25,8 @@ static const pki_cert *ca(const char *cn, const char *eku)
 
 static const pki_cert *leaf(const pki_cert *issuer, const char *first, const char *second, const char *name)
 {
-    return pki_make(p, &(pki_spec){.cn = name, .issuer = issuer, .ekus = {first, second}, .names = {{PKI_DNS, name, 0}}});
+    return pki_make(p,
+                    &(pki_spec){.cn = name, .issuer = issuer, .ekus = {first, second}, .names = {{PKI_DNS, name, 0}}});
 }
 
 static void begin(void)
@@ -33,11 +34,15 @@ static void begin(void)
     p = pki_new();
     test_env_init(&env);
     cr_assert_eq(inventory_init(&i, &env.env), S2S_OK);
-    const pki_cert *own = ca("Own CA", NULL), *servers = ca("Own servers", "server"), *public = ca("R10, O=Let's Encrypt", NULL);
-    (void)pki_write_chain(p, "both.pem", (const pki_cert *[]){leaf(own, "server", "client", "both.example"), own, NULL});
+    const pki_cert *own = ca("Own CA", NULL), *servers = ca("Own servers", "server"),
+                   *public = ca("R10, O=Let's Encrypt", NULL);
+    (void)pki_write_chain(p, "both.pem",
+                          (const pki_cert *[]){leaf(own, "server", "client", "both.example"), own, NULL});
     (void)pki_write_chain(p, "server.pem", (const pki_cert *[]){leaf(own, "server", NULL, "server.example"), NULL});
-    (void)pki_write_chain(p, "under.pem", (const pki_cert *[]){leaf(servers, "server", "client", "under.example"), servers, NULL});
-    (void)pki_write_chain(p, "public.pem", (const pki_cert *[]){leaf(public, "server", "client", "public.example"), NULL});
+    (void)pki_write_chain(p, "under.pem",
+                          (const pki_cert *[]){leaf(servers, "server", "client", "under.example"), servers, NULL});
+    (void)pki_write_chain(p, "public.pem",
+                          (const pki_cert *[]){leaf(public, "server", "client", "public.example"), NULL});
     (void)pki_write_chain(p, "none.pem", (const pki_cert *[]){leaf(own, NULL, NULL, "none.example"), NULL});
     (void)pki_write_chain(p, "ca.pem", (const pki_cert *[]){own, NULL});
     (void)pki_write_text(p, "broken.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
@@ -59,7 +64,8 @@ static const json_t *find(const char *name)
 {
     size_t k;
     json_t *cert;
-    json_array_foreach(i.certificates, k, cert) {
+    json_array_foreach(i.certificates, k, cert)
+    {
         if (strcmp(json_string_value(json_array_get(json_object_get(cert, "names"), 0)), name) == 0)
             return cert;
     }
@@ -90,7 +96,8 @@ static const char *use_of(const char *name, size_t n)
     if (!use)
         return "";
     (void)snprintf(text, sizeof text, "%s %s %d", json_string_value(json_object_get(use, "program")),
-                   json_string_value(json_object_get(use, "role")), (int)json_integer_value(json_object_get(use, "line")));
+                   json_string_value(json_object_get(use, "role")),
+                   (int)json_integer_value(json_object_get(use, "line")));
     return text;
 }
 
@@ -109,11 +116,17 @@ Test(ctl_inventory, what_each_may_do)
 
 Test(ctl_inventory, who_uses_them)
 {
-    write_config("main.cf", "# smtp_tls_cert_file = %s/none.pem\nsmtp_tls_chain_files =\n  %s/server.pem\nsmtpd_tls_cert_file=%s/both.pem\n", dir,
+    write_config("main.cf",
+                 "# smtp_tls_cert_file = %s/none.pem\nsmtp_tls_chain_files =\n  "
+                 "%s/server.pem\nsmtpd_tls_cert_file=%s/both.pem\n",
+                 dir, dir, dir);
+    write_config("site.conf",
+                 "server {\n  ssl_certificate %s/public.pem;\n  proxy_ssl_certificate \"%s/both.pem\";\n}\n", dir, dir);
+    write_config("ejabberd.yml",
+                 "hosts: [a]\ncertfiles:\n  - \"%s/pub*.pem\"\n  - %s/none.pem\nlisten:\n  - %s/under.pem\n", dir, dir,
+                 dir);
+    write_config("prosody.cfg.lua", "ssl = { certificate = \"%s/under.pem\"; }\n    certificate = \"%s/under.pem\";\n",
                  dir, dir);
-    write_config("site.conf", "server {\n  ssl_certificate %s/public.pem;\n  proxy_ssl_certificate \"%s/both.pem\";\n}\n", dir, dir);
-    write_config("ejabberd.yml", "hosts: [a]\ncertfiles:\n  - \"%s/pub*.pem\"\n  - %s/none.pem\nlisten:\n  - %s/under.pem\n", dir, dir, dir);
-    write_config("prosody.cfg.lua", "ssl = { certificate = \"%s/under.pem\"; }\n    certificate = \"%s/under.pem\";\n", dir, dir);
     inventory_walk(&i, dir);
     inventory_join(&i);
     cr_expect_str_eq(use_of("server.example", 0), "postfix client 3");

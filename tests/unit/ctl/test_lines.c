@@ -67,8 +67,8 @@ Test(ctl_lines, a_tls_server_that_goes_on_with_and_without_is_undecided)
     cr_expect_str_eq(at(w.result, "answer"), "undecided", "%s", at(w.result, "summary"));
     cr_expect_str_eq(at(w.result, "attempts.0.outcome"), "undecided");
     cr_expect_str_eq(at(w.result, "attempts.1.outcome"), "no-certificate");
-    cr_expect(json_is_true(json_object_get(json_object_get(json_array_get(json_object_get(w.result, "attempts"), 0), "tls"),
-                                           "certificate_requested")));
+    cr_expect(json_is_true(json_object_get(
+        json_object_get(json_array_get(json_object_get(w.result, "attempts"), 0), "tls"), "certificate_requested")));
 }
 
 Test(ctl_lines, names_with_ports)

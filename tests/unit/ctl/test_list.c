@@ -104,7 +104,9 @@ Test(ctl_list, a_line_that_was_cut_is_probed_again)
     options.output = path;
     FILE *f = fopen(path, "w");
     cr_assert_not_null(f);
-    (void)fputs("{\"domain\":\"x.example\",\"from\":\"a.example\",\"protocol\":\"xmpp\",\"answer\":\"broken\"}\n{\"domain\":\"y.exa", f);
+    (void)fputs("{\"domain\":\"x.example\",\"from\":\"a.example\",\"protocol\":\"xmpp\",\"answer\":\"broken\"}\n{"
+                "\"domain\":\"y.exa",
+                f);
     (void)fclose(f);
     add(FIVE, 3);
     run_list(false);

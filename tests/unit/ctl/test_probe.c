@@ -33,7 +33,8 @@ static bool has_code(const char *code)
 {
     size_t i;
     json_t *f;
-    json_array_foreach(json_object_get(w.result, "findings"), i, f) {
+    json_array_foreach(json_object_get(w.result, "findings"), i, f)
+    {
         if (strcmp(at(f, "code"), code) == 0)
             return true;
     }
@@ -140,15 +141,22 @@ Test(ctl_probe, peers_that_are_none)
     } ROWS[] = {
         {"SSH-2.0-OpenSSH_9.2\r\n", false, "broken"},
         {"", true, "broken"},
-        {"<?xml version='1.0'?><stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' id='1'>", false,
-         "broken"}, /* ST-06: no version */
-        {"<?xml version='1.0'?><stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' id='1' "
-         "version='1.0'><stream:features/>", false, "broken"}, /* TL-03: no STARTTLS */
-        {"<?xml version='1.0'?><stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' id='1' "
+        {"<?xml version='1.0'?><stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' "
+         "id='1'>",
+         false, "broken"}, /* ST-06: no version */
+        {"<?xml version='1.0'?><stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' "
+         "id='1' "
+         "version='1.0'><stream:features/>",
+         false, "broken"}, /* TL-03: no STARTTLS */
+        {"<?xml version='1.0'?><stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' "
+         "id='1' "
          "version='1.0'><stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/></stream:features>"
-         "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/><x/>", false, "broken"}, /* TL-05 */
-        {"<?xml version='1.0'?><stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' id='1' "
-         "version='1.0'><stream:error><host-gone xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>",
+         "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/><x/>",
+         false, "broken"}, /* TL-05 */
+        {"<?xml version='1.0'?><stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' "
+         "id='1' "
+         "version='1.0'><stream:error><host-gone "
+         "xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>",
          true, "broken"},
     };
     world_script(&w, ROWS[0].says, ROWS[0].closes);
@@ -172,7 +180,8 @@ Test(ctl_probe, a_peer_that_says_nothing_takes_no_longer_than_the_timeout)
 
 Test(ctl_probe, names_that_are_none)
 {
-    static const char *const NAMES[] = {"", "a b", "x@b.example", "..", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.example"};
+    static const char *const NAMES[] = {"", "a b", "x@b.example", "..",
+                                        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.example"};
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
         world_probe(&w, NAMES[i]);
         cr_expect_str_eq(at(w.result, "answer"), "unreachable", "%s", NAMES[i]);
@@ -203,7 +212,11 @@ Test(ctl_probe, when_one_server_is_no_good_the_next_one_speaks_for_the_domain)
 {
     world_script(&w, "SSH-2.0-OpenSSH_9.2\r\n", false);
     world_publish(&w, "_xmpp-server._tcp.b.example");
-    w.rows[5] = (dns_row){"_xmpp-server._tcp.b.example", DNS_SRV, "xmpp.b.example", 1, 0,
+    w.rows[5] = (dns_row){"_xmpp-server._tcp.b.example",
+                          DNS_SRV,
+                          "xmpp.b.example",
+                          1,
+                          0,
                           (uint16_t)strtoul(strrchr(w.peer.address, ':') + 1, NULL, 10)};
     w.net.dns.rows_len = 6;
     world_probe(&w, "b.example");
@@ -283,7 +296,8 @@ Test(ctl_probe, options_that_cannot_be)
         w.options.route = ROWS[i].route;
         if (ROWS[i].no_key_file)
             w.options.keys[0] = "/nonexistent/key";
-        cr_expect_neq(probe_context_init(&w.context, &w.net.a.t.env, &w.net.loop, &w.options, why), S2S_OK, "%s", ROWS[i].name);
+        cr_expect_neq(probe_context_init(&w.context, &w.net.a.t.env, &w.net.loop, &w.options, why), S2S_OK, "%s",
+                      ROWS[i].name);
         cr_expect_not_null(strstr(why, ROWS[i].says), "%s: %s", ROWS[i].name, why);
     }
 }
@@ -311,8 +325,13 @@ static void on_answer(void *arg, json_t *result)
 
 static void answer(const char *id, const char *inner)
 {
-    s2s_stanza st = {.kind = S2S_IQ, .from = S2S_STR("b.example"), .to = S2S_STR("a.example"), .id = s2s_str_of(id),
-                     .type = S2S_STR("result"), .attrs = S2S_STR(""), .inner = s2s_str_of(inner)};
+    s2s_stanza st = {.kind = S2S_IQ,
+                     .from = S2S_STR("b.example"),
+                     .to = S2S_STR("a.example"),
+                     .id = s2s_str_of(id),
+                     .type = S2S_STR("result"),
+                     .attrs = S2S_STR(""),
+                     .inner = s2s_str_of(inner)};
     cr_assert_eq(s2s_federation_send(bidi.net.b.f, &st), S2S_OK);
 }
 
@@ -323,9 +342,11 @@ Test(ctl_probe_bidi, software_and_features_of_the_bare_domain)
     cr_assert_eq(probe_start(&bidi.context, "b.example", on_answer, NULL, &p), S2S_OK);
     net_until(&bidi.net, &bidi.net.b.count, 2);
     cr_expect_str_eq(bidi.net.b.received[0], "iq get probe-version a.example <query xmlns='jabber:iq:version'/>");
-    cr_expect_str_eq(bidi.net.b.received[1], "iq get probe-disco a.example <query xmlns='http://jabber.org/protocol/disco#info'/>");
+    cr_expect_str_eq(bidi.net.b.received[1],
+                     "iq get probe-disco a.example <query xmlns='http://jabber.org/protocol/disco#info'/>");
     answer("probe-version", "<query xmlns='jabber:iq:version'><name>Test</name><version>1.0</version></query>");
-    answer("probe-disco", "<query xmlns='http://jabber.org/protocol/disco#info'><feature var='urn:xmpp:ping'/></query>");
+    answer("probe-disco",
+           "<query xmlns='http://jabber.org/protocol/disco#info'><feature var='urn:xmpp:ping'/></query>");
     while (!bidi.result)
         (void)uv_run(&bidi.net.loop, UV_RUN_ONCE);
     cr_expect_str_eq(at(bidi.result, "answer"), "accepts", "%s", at(bidi.result, "summary"));

@@ -35,7 +35,8 @@ static void expect_golden(const char *name, const char *have)
     size_t at = 0;
     while (want[at] && want[at] == have[at])
         at++;
-    cr_expect(want[at] == have[at], "%s differs at octet %zu: \"%.60s\" instead of \"%.60s\"", name, at, have + at, want + at);
+    cr_expect(want[at] == have[at], "%s differs at octet %zu: \"%.60s\" instead of \"%.60s\"", name, at, have + at,
+              want + at);
     free(want);
 }
 
@@ -55,8 +56,7 @@ static json_t *summaries(void)
 {
     size_t i;
     json_t *r, *all = load_list(), *out = json_array();
-    json_array_foreach(all, i, r)
-        json_array_append_new(out, report_summary_of(r));
+    json_array_foreach(all, i, r) json_array_append_new(out, report_summary_of(r));
     json_decref(all);
     all = report_sorted(out);
     json_decref(out);
@@ -102,7 +102,9 @@ Test(ctl_report, table_and_page)
 
 Test(ctl_report, what_peers_say_is_text)
 {
-    json_t *r = json_pack("{s:s, s:s, s:s}", "domain", "<b>&\"x.example", "answer", "accepts", "summary", "a\x1b[31mb\xc2\x9b" "c");
+    json_t *r = json_pack("{s:s, s:s, s:s}", "domain", "<b>&\"x.example", "answer", "accepts", "summary",
+                          "a\x1b[31mb\xc2\x9b"
+                          "c");
     json_t *list = json_pack("[o]", r);
     char *text = NULL;
     size_t len;

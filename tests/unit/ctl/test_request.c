@@ -9,7 +9,7 @@
 #define BYTES(literal) ((s2s_bytes){(const uint8_t *)literal, sizeof literal - 1})
 /* CN=A and CN=B as distinguished names, 14 octets each */
 #define DN(letter) "\x30\x0c\x31\x0a\x30\x08\x06\x03\x55\x04\x03\x0c\x01" letter
-#define DN_LEN "\x00\x0e"
+#define DN_LEN     "\x00\x0e"
 
 static const struct {
     const char *name;
@@ -20,8 +20,10 @@ static const struct {
     const char *first;
 } ROWS[] = {
     {"1.2, any CA", false, BYTES("\x01\x01\x00\x02\x04\x03\x00\x00"), true, 0, 0, NULL},
-    {"1.2, two CAs", false, BYTES("\x01\x01\x00\x02\x04\x03\x00\x20" DN_LEN DN("A") DN_LEN DN("B")), true, 2, 2, "CN=A"},
-    {"1.2, a name that is none is counted", false, BYTES("\x01\x01\x00\x02\x04\x03\x00\x04\x00\x02\x05\x05"), true, 1, 0, NULL},
+    {"1.2, two CAs", false, BYTES("\x01\x01\x00\x02\x04\x03\x00\x20" DN_LEN DN("A") DN_LEN DN("B")), true, 2, 2,
+     "CN=A"},
+    {"1.2, a name that is none is counted", false, BYTES("\x01\x01\x00\x02\x04\x03\x00\x04\x00\x02\x05\x05"), true, 1,
+     0, NULL},
     {"1.2, cut in the list", false, BYTES("\x01\x01\x00\x02\x04\x03\x00\x20" DN_LEN DN("A")), false, 0, 0, NULL},
     {"1.2, empty", false, BYTES(""), false, 0, 0, NULL},
     {"1.3, any CA", true, BYTES("\x00\x00\x08\x00\x0d\x00\x04\x00\x02\x04\x03"), true, 0, 0, NULL},

@@ -6,9 +6,11 @@
 
 #include <criterion/criterion.h>
 
-#define IN "{\"remote\":\"r.example\",\"direction\":\"in\",\"tls\":\"TLS1.3\",\"trusted\":true,\"eku\":\"server\",\"chain\":\"valid\"," \
-           "\"mechanism\":\"external\"}"
-#define OUT "{\"remote\":\"r.example\",\"direction\":\"out\",\"tls\":\"TLS1.3\"}"
+#define IN                                                                                                             \
+    "{\"remote\":\"r.example\",\"direction\":\"in\",\"tls\":\"TLS1.3\",\"trusted\":true,\"eku\":\"server\",\"chain\":" \
+    "\"valid\","                                                                                                       \
+    "\"mechanism\":\"external\"}"
+#define OUT   "{\"remote\":\"r.example\",\"direction\":\"out\",\"tls\":\"TLS1.3\"}"
 #define OTHER "{\"remote\":\"x.example\",\"direction\":\"in\",\"tls\":\"TLS1.2\"}"
 
 static const struct {
@@ -18,12 +20,14 @@ static const struct {
     const char *says;
 } ROWS[] = {
     {"answered over its own stream", "{\"ok\":true}", IN "," OUT "," OTHER, true, 1,
-     "r.example answers a ping; it connects to us with TLS1.3, its certificate is accepted as an initiator's (EKU server, chain "
+     "r.example answers a ping; it connects to us with TLS1.3, its certificate is accepted as an initiator's (EKU "
+     "server, chain "
      "valid), mechanism external"},
     {"answered over ours", "{\"ok\":true}", OUT, true, 0, "did not connect to us"},
     {"no answer", "{\"ok\":false,\"condition\":\"remote-server-timeout\",\"text\":\"no answer came\"}", OUT, false, 0,
      "r.example does not answer a ping through our node: remote-server-timeout: no answer came"},
-    {"no answer, but it connected", "{\"ok\":false,\"condition\":\"x\"}", IN, false, 1, "does not answer a ping; it connects to us"},
+    {"no answer, but it connected", "{\"ok\":false,\"condition\":\"x\"}", IN, false, 1,
+     "does not answer a ping; it connects to us"},
 };
 
 Test(ctl_reverse, table)
