@@ -178,6 +178,25 @@ static bool goes_on(sim_life *l)
     return false;
 }
 
+/* True if nothing in this world may keep a stanza from its goal: no faults that matter, and both sides are what they say. */
+static bool is_due(const sim_world *w, int from, int to)
+{
+    enum { HARMLESS = 1u << FAULT_BIG | 1u << FAULT_PAPERS };
+    sim_paper papers[2] = {PAPER_ROGUE, PAPER_ROGUE};
+    if ((w->plan->faults & ~(unsigned)HARMLESS) || from < 0 || to < 0 || w->ending)
+        return false;
+    const sim_server *a = &w->servers[w->owner[from]], *b = &w->servers[w->owner[to]];
+    for (int i = 0; i < SERVER_DOMAINS_MAX; i++) {
+        if (i < a->domains_len && a->domains[i] == from)
+            papers[0] = a->papers[i];
+        if (i < b->domains_len && b->domains[i] == to)
+            papers[1] = b->papers[i];
+    }
+    return papers[0] < PAPER_EXPIRED && papers[1] < PAPER_EXPIRED &&
+           authority_expects(papers[0], b->strict, S2S_INITIATOR, SIM_WALL_BASE) &&
+           authority_expects(papers[1], a->strict, S2S_ACCEPTOR, SIM_WALL_BASE);
+}
+
 /* A bounce goes back to where the stanza came from; everything else is a delivery. */
 bool application_deliver(void *user, const s2s_stanza *st)
 {
@@ -189,7 +208,7 @@ bool application_deliver(void *user, const s2s_stanza *st)
         return true;
     bool is_error = s2s_str_eq(st->type, S2S_STR("error"));
     if (is_error && memcmp(st->to.ptr, "u", 1) == 0) { /* senders are u..., receivers v... */
-        oracle_bounced(number, l->server->index, l->number);
+        oracle_bounced(number, l->server->index, l->number, !l->server->impostor && is_due(w, to, from));
         return goes_on(l);
     }
     bool owner = to >= 0 && w->owner[to] == l->server->index;

@@ -23,8 +23,9 @@ typedef struct pair {
     uint32_t offered, last; /* last: the highest that was delivered */
     int last_life;
     uint64_t excused_until; /* what was offered before may have gone down with a stream */
-    uint64_t excused_from;  /* the last stream that broke began then */
-    unsigned breaks;
+    uint64_t handed;        /* to streams that have ended */
+    uint64_t delivered, in_doubt;
+    bool died;              /* a process with streams of it died: `handed` does not tell all */
 } pair;
 
 static struct {
@@ -186,6 +187,7 @@ void oracle_delivered(size_t number, int from, int to, int server, bool owner, s
         oracle_fail("stanza %zu was changed on the way", number);
     } else if (r->fate == DIED) { /* it had left in time */
         r->fate = DELIVERED;
+        pair_of(&r->offer)->delivered++;
         o.totals.died--;
         o.totals.delivered++;
     } else if (r->fate != WAITS) {
@@ -195,12 +197,13 @@ void oracle_delivered(size_t number, int from, int to, int server, bool owner, s
         check_order(r, number, server);
         r->fate = DELIVERED;
         o.waiting--;
+        pair_of(&r->offer)->delivered++;
         o.totals.delivered++;
         oracle_note("stanza %zu delivered to server %d", number, server);
     }
 }
 
-void oracle_bounced(size_t number, int server, int life)
+void oracle_bounced(size_t number, int server, int life, bool due)
 {
     record *r = number < o.len ? &o.records[number] : NULL;
     if (!r || r->offer.server != server || r->offer.life != life) {
@@ -210,6 +213,9 @@ void oracle_bounced(size_t number, int server, int life)
     } else if (r->fate != WAITS) {
         oracle_fail("stanza %zu was bounced, but it was %s before", number,
                     r->fate == DELIVERED ? "delivered" : r->fate == BOUNCED ? "bounced" : "refused");
+    } else if (due) {
+        oracle_fail("stanza %zu was bounced, although nothing is wrong between d%03d and d%03d", number, r->offer.from,
+                    r->offer.to);
     } else {
         r->fate = BOUNCED;
         o.waiting--;
@@ -218,19 +224,22 @@ void oracle_bounced(size_t number, int server, int life)
     }
 }
 
-void oracle_stream_ended(int from, int to, int at_server, int to_server, uint64_t since, bool graceful, const char *text)
+void oracle_stream_ended(const sim_ending *e)
 {
-    sim_offer key = {.from = from, .to = to};
+    sim_offer key = {.from = e->from, .to = e->to};
     pair *p = pair_of(&key);
-    bool struck = net_last_fault(at_server, to_server) >= since;
-    o.totals.streams++;
-    oracle_note("stream d%03d to d%03d ended%s%s: %s", from, to, graceful ? "" : ", broken", struck ? ", struck" : "",
-                text);
-    if (!struck && graceful)
+    bool struck = net_last_fault(e->at_server, e->to_server) >= e->since;
+    p->handed += e->handed;
+    if (!e->established)
         return;
+    o.totals.streams++;
+    oracle_note("stream d%03d to d%03d ended after %" PRIu64 " stanzas%s%s: %s", e->from, e->to, e->handed,
+                e->graceful ? "" : ", broken", struck ? ", struck" : "", e->text);
+    if (!struck && e->graceful)
+        return;
+    if (!struck && !e->excused)
+        oracle_fail("a stream of d%03d to d%03d broke, but nothing has struck it: %s", e->from, e->to, e->text);
     p->excused_until = sim_now() + 1;
-    p->excused_from = since;
-    p->breaks++;
     o.totals.breaks++;
 }
 
@@ -238,6 +247,8 @@ void oracle_died(int server, int life)
 {
     for (size_t i = 0; i < o.len; i++) {
         record *r = &o.records[i];
+        if (r->offer.server == server && r->offer.life == life)
+            pair_of(&r->offer)->died = true;
         if (r->offer.server == server && r->offer.life == life && r->fate == WAITS) {
             r->fate = DIED;
             o.waiting--;
@@ -258,13 +269,18 @@ void oracle_settle(void)
     o.totals.virtual_seconds += sim_now() / SIM_SECOND;
     for (size_t i = 0; i < o.len; i++) {
         const record *r = &o.records[i];
-        const pair *p = pair_of(&r->offer);
+        pair *p = pair_of(&r->offer);
         if (r->fate != WAITS)
             continue;
         if (!r->offer.may_bounce) {
             o.totals.dropped++; /* an error or a result that could not be delivered ends in silence */
         } else if (r->when <= p->excused_until) {
             o.totals.in_doubt++;
+            p->in_doubt++;
+            /* What never was handed to a stream cannot have gone down with one. */
+            if (!p->died && p->delivered + p->in_doubt > p->handed)
+                oracle_fail("stanza %zu (d%03d to d%03d) was lost before it was handed to a stream", i, r->offer.from,
+                            r->offer.to);
         } else {
             oracle_fail("stanza %zu (server %d, d%03d to d%03d, offered at %.3f) was neither delivered nor bounced", i,
                         r->offer.server, r->offer.from, r->offer.to, (double)r->when / SIM_SECOND);

@@ -37,10 +37,19 @@ void oracle_not_taken(size_t number);
 
 /* It came out at `server`, which serves `to` for certain (`owner`) or only says so. */
 void oracle_delivered(size_t number, int from, int to, int server, bool owner, size_t size, uint64_t hash);
-void oracle_bounced(size_t number, int server, int life);
+/* `due`: in this world it should have been delivered. */
+void oracle_bounced(size_t number, int server, int life, bool due);
 
-/* An outgoing stream of that pair was established at `since` and has ended now. */
-void oracle_stream_ended(int from, int to, int at_server, int to_server, uint64_t since, bool graceful, const char *text);
+/* A stream over which stanzas of that pair may go, established or not, has ended now; it began at `since`. */
+typedef struct sim_ending {
+    int from, to, at_server, to_server;
+    uint64_t since;
+    bool established, graceful;
+    bool excused;      /* something that the wires do not show may have ended it: memory, a receiver that holds */
+    uint64_t handed;   /* stanzas that were handed to it */
+    const char *text;
+} sim_ending;
+void oracle_stream_ended(const sim_ending *e);
 /* The process of that life is dead: what it held is gone with it. */
 void oracle_died(int server, int life);
 

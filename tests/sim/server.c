@@ -165,10 +165,23 @@ static void on_stream(void *user, const s2s_stream_info *info, const s2s_close *
         oracle_note("[%d.%d] established %s d%03d d%03d", l->server->index, l->number, info->id, local, remote);
         return;
     }
-    if (info->role == S2S_INITIATOR && strcmp(info->mechanism, "none") != 0)
-        oracle_stream_ended(local, remote, l->server->index, sim_world_of()->owner[remote],
-                            info->since * SIM_MS, end->origin != S2S_ORIGIN_TRANSPORT && end->cond == S2S_COND_NONE,
-                            end->text);
+    if (local < 0 || remote < 0)
+        return;
+    const sim_plan *plan = sim_world_of()->plan;
+    oracle_stream_ended(&(sim_ending){
+        .from = local,
+        .to = remote,
+        .at_server = l->server->index,
+        .to_server = sim_world_of()->owner[remote],
+        .since = info->since * SIM_MS,
+        .established = info->role == S2S_INITIATOR && strcmp(info->mechanism, "none") != 0,
+        .graceful = end->origin != S2S_ORIGIN_TRANSPORT && end->cond == S2S_COND_NONE,
+        /* a certificate that ends takes its stream with it (RFC 6120 section 13.7.2.3) */
+        .excused = sim_has(plan, FAULT_MEMORY) || sim_has(plan, FAULT_HOLD) ||
+                   (end->cond == S2S_COND_RESET && sim_has(plan, FAULT_PAPERS)),
+        .handed = info->stanzas_out,
+        .text = end->text,
+    });
 }
 
 static void stopped(void *user)
@@ -303,6 +316,8 @@ static void stop_now(void *arg)
         return;
     }
     s2s_federation_resume(l->f);
+    /* The world has been quiet for long: whoever waits now waits for ever. */
+    l->waited = l->backlog && l->told_to_pause && sim_world_of()->ending && !l->dead;
     application_forget(l);
     l->stop_began = sim_now();
     s2s_federation_stop(l->f);
@@ -380,7 +395,9 @@ bool servers_over(const sim_world *w)
 void servers_check_end(sim_world *w)
 {
     for (sim_life *l = w->lives; l; l = l->next) {
-        if (!l->over)
+        if (l->waited)
+            oracle_fail("server %d was told to pause, and never to go on", l->server->index);
+        else if (!l->over)
             oracle_fail("server %d (life %d) does not stop", l->server->index, l->number);
         else if (l->blocks != 0)
             oracle_fail("server %d (life %d): %zu blocks leaked", l->server->index, l->number, l->blocks);

@@ -42,6 +42,7 @@ struct sim_life {
     unsigned fails;   /* per mille of allocations */
     bool stopping, dead, over;
     bool told_to_pause, holds;
+    bool waited;      /* at the end it still waited to be told to go on */
     uint64_t stop_began;
     sim_burst *backlog;
 };
