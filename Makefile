@@ -16,7 +16,7 @@ need = @missing=$$(for p in $(1); do \
 	[ -z "$$missing" ] || { echo "installing:" $$missing; $(SUDO) apt-get -q update && \
 		$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends $$missing; }
 
-.PHONY: help build run test bench interop sim install clean
+.PHONY: help build run test bench interop sim mutants install clean
 
 help:
 	@echo "make run      two nodes on this machine, federating (ONCE=1: end after the check)"
@@ -25,6 +25,7 @@ help:
 	@echo "make bench    two nodes under load beside the floor: a table and JSON (BENCH=--curves, --quick, --runs N)"
 	@echo "make interop  the release build against real servers of several versions; writes docs/interop.md"
 	@echo "make sim      simulated networks: SEEDS=$(SEEDS) worlds, from seed FIRST=$(FIRST) on"
+	@echo "make mutants  plants bugs in a copy, one at a time: which layer of tests notices?"
 	@echo "make install  PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)"
 
 build:
@@ -63,6 +64,10 @@ sim:
 	@cmake --preset asan
 	@cmake --build --preset asan -j $(JOBS) --target sim
 	@ASAN_OPTIONS=abort_on_error=1 build/asan/bin/sim --seed $(FIRST) --seeds $(SEEDS)
+
+mutants:
+	$(call need,$(TEST_PACKAGES))
+	@/usr/bin/python3 -B tests/sim/mutants/run.py --build build/mutants
 
 install: build
 	@DESTDIR=$(DESTDIR) cmake --install build --prefix $(PREFIX)

@@ -1,0 +1,146 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Plants each bug of bugs.txt in a copy of the tree, builds, and looks which layer of tests notices.
+
+    tests/sim/mutants/run.py --build DIR [--only NAME] [--table]
+
+A layer that notices is enough; one bug that none notices is a hole, and the exit status says so.
+"""
+import argparse
+import glob
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
+SEEDS = 30
+LAYERS = ("sim", "dialogs", "unit")
+UNITS = ("test_protocol", "test_protocol_reader", "test_policy_rules", "test_policy_names", "test_federation_queue")
+TARGETS = ["sim", "dialog-run", *UNITS]
+ENV = dict(os.environ, ASAN_OPTIONS="abort_on_error=1", GNUTLS_SYSTEM_PRIORITY_FILE="/dev/null",
+           LSAN_OPTIONS=f"suppressions={ROOT}/tests/support/lsan.supp:print_suppressions=0")
+
+
+def read_bugs(path):
+    """Blocks of "name", "file", "from" and "to", ended by an empty line; a line without a key goes on with the last."""
+    bugs, bug, last = [], {}, None
+    for line in open(path, encoding="utf-8").read().split("\n") + [""]:
+        key, colon, value = line.partition(": ")
+        if line.startswith("#"):
+            continue
+        if not line.strip():
+            if bug:
+                bugs.append(bug)
+            bug, last = {}, None
+        elif colon and key in ("name", "file", "from", "to"):
+            bug[key], last = value, key
+        else:
+            bug[last] += "\n" + line
+    return bugs
+
+
+def run(command, seconds):
+    """True if it succeeded; a hang counts as a failure."""
+    try:
+        return subprocess.run(command, env=ENV, timeout=seconds, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL, check=False).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
+
+
+def build(tree):
+    subprocess.run(["cmake", "--build", "--preset", "asan", "-j", "2", "--target", *TARGETS], cwd=tree, check=True,
+                   stdout=subprocess.DEVNULL)
+
+
+def prepare(directory):
+    tree = os.path.join(directory, "tree")
+    shutil.rmtree(tree, ignore_errors=True)
+    files = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True).stdout
+    for name in filter(None, files.decode().split("\0")):
+        target = os.path.join(tree, name)
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        shutil.copy2(os.path.join(ROOT, name), target)
+    subprocess.run(["cmake", "--preset", "asan"], cwd=tree, check=True, stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL)
+    build(tree)
+    return tree
+
+
+def seeds_until_found(tree, extra=()):
+    """The number of simulated worlds that it took; None: none of SEEDS noticed."""
+    sim = os.path.join(tree, "build/asan/bin/sim")
+    for seed in range(1, SEEDS + 1):
+        if not run([sim, "--seed", str(seed), *extra], 120):
+            return seed
+    return None
+
+
+def judge(tree):
+    """Which layers notice: layer -> words; empty: none."""
+    found = {}
+    binaries = os.path.join(tree, "build/asan/bin")
+    seed = seeds_until_found(tree)
+    if seed:
+        found["sim"] = f"seed {seed}"
+    bad = [u for u in UNITS if not run([f"{binaries}/{u}"], 120)]
+    if bad:
+        found["unit"] = ", ".join(b.removeprefix("test_") for b in bad)
+    if found: # the dialogs take longest: they are asked where the others say nothing
+        found["dialogs"] = "not asked"
+    elif not run([f"{binaries}/dialog-run", *sorted(glob.glob(os.path.join(tree, "tests/dialogs/*.dialog")))], 600):
+        found["dialogs"] = "found"
+    return found
+
+
+def plant(tree, bug):
+    path = os.path.join(tree, bug["file"])
+    text = open(path, encoding="utf-8").read()
+    if text.count(bug["from"]) != 1:
+        return None
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text.replace(bug["from"], bug["to"]))
+    return path, text
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", required=True)
+    parser.add_argument("--only")
+    args = parser.parse_args()
+    bugs = [b for b in read_bugs(os.path.join(os.path.dirname(__file__), "bugs.txt"))
+            if args.only in (None, b["name"])]
+    tree = prepare(os.path.abspath(args.build))
+    if judge(tree):
+        sys.exit("the tests fail without any planted bug")
+    holes = 0
+    print("| planted bug | file | simulator | dialogs | unit |\n|---|---|---|---|---|", flush=True)
+    for bug in bugs:
+        began = time.monotonic()
+        kept = plant(tree, bug)
+        if not kept:
+            print(f"| {bug['name']} | {bug['file']} | STALE: the text is not there once | | |", flush=True)
+            holes += 1
+            continue
+        try:
+            build(tree)
+            found = judge(tree)
+        except subprocess.CalledProcessError:
+            found = {"unit": "DOES NOT BUILD"}
+            holes += 1
+        with open(kept[0], "w", encoding="utf-8") as f:
+            f.write(kept[1])
+        holes += not found
+        words = [found.get(layer, "") for layer in LAYERS]
+        print(f"| {bug['name']} | {os.path.basename(bug['file'])} | {' | '.join(words)} |"
+              + ("" if found else " NOT FOUND"), f" ({time.monotonic() - began:.0f} s)", file=sys.stderr)
+        print(f"| {bug['name']} | `{os.path.basename(bug['file'])}` | {' | '.join(words)} |"
+              + ("" if found else " NOT FOUND"), flush=True)
+    print(f"\n{len(bugs)} bugs, {holes} not found or stale", flush=True)
+    return 1 if holes else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
