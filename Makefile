@@ -16,7 +16,7 @@ need = @missing=$$(for p in $(1); do \
 	[ -z "$$missing" ] || { echo "installing:" $$missing; $(SUDO) apt-get -q update && \
 		$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends $$missing; }
 
-.PHONY: help build run test bench interop sim mutants install clean
+.PHONY: help build run test bench interop sim mutants fuzz install clean
 
 help:
 	@echo "make run      two nodes on this machine, federating (ONCE=1: end after the check)"
@@ -26,6 +26,7 @@ help:
 	@echo "make interop  the release build against real servers of several versions; writes docs/interop.md"
 	@echo "make sim      simulated networks: SEEDS=$(SEEDS) worlds, from seed FIRST=$(FIRST) on"
 	@echo "make mutants  plants bugs in a copy, one at a time: which layer of tests notices?"
+	@echo "make fuzz     each fuzz target for SECONDS=$(SECONDS) seconds (clang)"
 	@echo "make install  PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)"
 
 build:
@@ -68,6 +69,13 @@ sim:
 mutants:
 	$(call need,$(TEST_PACKAGES))
 	@/usr/bin/python3 -B tests/sim/mutants/run.py --build build/mutants
+
+SECONDS ?= 60
+fuzz:
+	$(call need,$(TEST_PACKAGES) clang libclang-rt-dev)
+	@cmake --preset fuzz
+	@cmake --build --preset fuzz -j $(JOBS)
+	@tests/fuzz/campaign.sh build/fuzz $(SECONDS)
 
 install: build
 	@DESTDIR=$(DESTDIR) cmake --install build --prefix $(PREFIX)
