@@ -12,6 +12,7 @@ shift 2
 export ASAN_OPTIONS=detect_leaks=1 GNUTLS_SYSTEM_PRIORITY_FILE=/dev/null
 mkdir -p "$build/bad"
 bad=0
+spent=0
 echo "| target | inputs tried | edges covered | corpus | CPU seconds | faults |"
 echo "|---|---|---|---|---|---|"
 for target; do
@@ -25,7 +26,10 @@ for target; do
         -print_final_stats=1 -artifact_prefix="$build/bad/$target-" "$@" >"$log" 2>&1 || faults=1
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
     edges=$(sed -n 's/.* cov: \([0-9]*\) .*/\1/p' "$log" | tail -1)
-    echo "| $target | ${runs:-?} | ${edges:-?} | $(ls "$found" | wc -l) | $seconds | $faults |"
+    times >"$log.times" # not in a subshell, which has no children yet
+    now=$(sed -n '2s/^\([0-9]*\)m\([0-9]*\).*/\1 \2/p' "$log.times" | { read -r m s; echo $((m * 60 + s)); })
+    echo "| $target | ${runs:-?} | ${edges:-?} | $(ls "$found" | wc -l) | $((now - spent)) | $faults |"
+    spent=$now
     [ $faults = 0 ] || bad=1
 done
 exit $bad
