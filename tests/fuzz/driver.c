@@ -26,7 +26,15 @@ void driver_begin(driver *d, s2s_role role, unsigned how)
     d->t.env.limits.stanza_bytes = 10000;
     d->now = 1000;
     d->how = how;
+    d->role = role;
     s2s_session_options_init(&o, role);
+    fuzz_must(s2s_dialback_secret_make(&d->t.env, (s2s_bytes){(const uint8_t *)"secret", 6}, &d->secret) == S2S_OK);
+    o.secret = how & DRIVER_DIALBACK ? &d->secret : NULL;
+    o.bidi = (how & DRIVER_BIDI) != 0;
+    if (role == S2S_INITIATOR && (how & DRIVER_ASKS)) {
+        o.verify_id = S2S_STR("their-stream");
+        o.verify_key = S2S_STR("00ff");
+    }
     o.direct_tls = (how & DRIVER_DIRECT) != 0;
     if (role == S2S_INITIATOR) {
         o.local = S2S_STR("a.example");
@@ -42,12 +50,23 @@ void driver_end(driver *d)
     fuzz_must(d->t.live == 0);
 }
 
-static void keep(char out[S2S_DOMAIN_MAX + 1], s2s_str value)
+static void add_pair(struct driver_pair *list, size_t *len, s2s_str local, s2s_str remote)
 {
-    fuzz_must(value.len <= S2S_DOMAIN_MAX);
-    if (value.len)
-        memcpy(out, value.ptr, value.len);
-    out[value.len] = '\0';
+    fuzz_must(local.len <= S2S_DOMAIN_MAX && remote.len <= S2S_DOMAIN_MAX);
+    if (*len == DRIVER_PAIRS)
+        return;
+    struct driver_pair *pair = &list[(*len)++];
+    (void)snprintf(pair->local, sizeof pair->local, "%.*s", S2S_FMT(local));
+    (void)snprintf(pair->remote, sizeof pair->remote, "%.*s", S2S_FMT(remote));
+}
+
+static bool has_pair(const struct driver_pair *list, size_t len, s2s_str local, s2s_str remote)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (s2s_str_eq(local, s2s_str_of(list[i].local)) && s2s_str_eq(remote, s2s_str_of(list[i].remote)))
+            return true;
+    }
+    return len == DRIVER_PAIRS; /* not all are known then */
 }
 
 static void verdict(driver *d)
@@ -55,6 +74,7 @@ static void verdict(driver *d)
     s2s_verdict v;
     s2s_verdict_init(&v);
     v.trusted = !(d->how & DRIVER_DISTRUSTS);
+    v.dialback = (d->how & DRIVER_DIALBACK) != 0;
     (void)snprintf(v.tell, sizeof v.tell, "because");
     d->owes_verdict = false;
     (void)s2s_session_verdict(d->s, d->now, &v);
@@ -71,47 +91,77 @@ static s2s_str domain_part(s2s_str jid)
 static void take_stanza(driver *d, const s2s_event *e)
 {
     char from[S2S_DOMAIN_MAX + 1], to[S2S_DOMAIN_MAX + 1];
-    fuzz_must(d->established && !(d->how & DRIVER_DISTRUSTS));
+    fuzz_must(d->established);
     fuzz_must(s2s_domain_normalise(domain_part(e->stanza->from), from) == S2S_OK);
     fuzz_must(s2s_domain_normalise(domain_part(e->stanza->to), to) == S2S_OK);
     if (e->type == S2S_EV_STANZA)
-        fuzz_must(strcmp(from, d->remote) == 0 && strcmp(to, d->local) == 0);
+        fuzz_must(has_pair(d->pairs, d->pairs_len, s2s_str_of(to), s2s_str_of(from)));
+    if (e->type == S2S_EV_STANZA && d->role == S2S_INITIATOR)
+        fuzz_must(s2s_session_is_bidi(d->s));
     d->stanzas += e->type == S2S_EV_STANZA;
     d->rejected += e->type == S2S_EV_REJECTED;
     if (e->type == S2S_EV_STANZA && d->stanza)
         d->stanza(d, e->stanza);
 }
 
-static void established(driver *d, const s2s_event *e)
+/* A pair is authorised: by a certificate that we have called good, or by a key that the right side has called good. */
+static void authorised(driver *d, const s2s_event *e)
 {
-    fuzz_must(d->tls && !d->established && !(d->how & DRIVER_DISTRUSTS));
-    keep(d->local, e->local);
-    keep(d->remote, e->remote);
+    fuzz_must(d->tls && !(d->how & DRIVER_ASKS && d->role == S2S_INITIATOR));
+    bool by_key = has_pair(d->granted, d->granted_len, e->local, e->remote) ||
+                  (d->role == S2S_INITIATOR && (d->how & DRIVER_DIALBACK));
+    fuzz_must(by_key || !(d->how & DRIVER_DISTRUSTS));
+    fuzz_must((e->type == S2S_EV_ESTABLISHED) != d->established);
+    add_pair(d->pairs, &d->pairs_len, e->local, e->remote);
     d->established = true;
 }
 
-/* Events that this driver does not know (of extensions that its options leave off) must not come. */
+static void judge_key(driver *d, const s2s_event *e)
+{
+    /* without dialback the certificate may still prove a further domain */
+    bool denies = (d->how & DRIVER_DENIES) || ((d->how & DRIVER_DISTRUSTS) && !(d->how & DRIVER_DIALBACK));
+    if (!denies)
+        add_pair(d->granted, &d->granted_len, e->local, e->remote);
+    (void)s2s_session_dialback(d->s, d->now, e->local, e->remote, denies ? S2S_DIALBACK_INVALID : S2S_DIALBACK_VALID,
+                               S2S_SE_REMOTE_SERVER_NOT_FOUND);
+}
+
+static void answer_question(driver *d, const s2s_event *e)
+{
+    bool good = s2s_dialback_key_ok(&d->t.env, &d->secret, e->remote, e->local, e->id, e->key);
+    (void)s2s_session_dialback_verified(d->s, d->now, e->local, e->remote, e->id,
+                                        good ? S2S_DIALBACK_VALID : S2S_DIALBACK_INVALID, S2S_SE_ITEM_NOT_FOUND);
+}
+
+static void open_stream(driver *d)
+{
+    if (d->how & DRIVER_REFUSES)
+        (void)s2s_session_refuse(d->s, d->now, S2S_COND_HOST_UNKNOWN, "no");
+    else
+        fuzz_must(s2s_session_accept(d->s, d->now) == S2S_OK);
+}
+
 static void take_event(driver *d, const s2s_event *e)
 {
     fuzz_must(!d->over);
-    if (e->type == S2S_EV_OPEN && (d->how & DRIVER_REFUSES))
-        (void)s2s_session_refuse(d->s, d->now, S2S_COND_HOST_UNKNOWN, "no");
-    else if (e->type == S2S_EV_OPEN)
-        fuzz_must(s2s_session_accept(d->s, d->now) == S2S_OK);
-    else if (e->type == S2S_EV_VERIFY && (d->how & DRIVER_LATE))
+    switch (e->type) {
+    case S2S_EV_NONE: return;
+    case S2S_EV_OPEN: open_stream(d); return;
+    case S2S_EV_START_TLS: d->open = true; return; /* the handshake goes on: driver_tls */
+    case S2S_EV_VERIFY:
         d->owes_verdict = true;
-    else if (e->type == S2S_EV_VERIFY)
-        verdict(d);
-    else if (e->type == S2S_EV_ESTABLISHED)
-        established(d, e);
-    else if (e->type == S2S_EV_STANZA || e->type == S2S_EV_REJECTED)
-        take_stanza(d, e);
-    else if (e->type == S2S_EV_CLOSED)
-        d->over = true;
-    else if (e->type == S2S_EV_START_TLS)
-        d->open = true; /* the handshake goes on: driver_act, or the next feed */
-    else
-        abort();
+        if (!(d->how & DRIVER_LATE))
+            verdict(d);
+        return;
+    case S2S_EV_ESTABLISHED:
+    case S2S_EV_PAIR: authorised(d, e); return;
+    case S2S_EV_STANZA:
+    case S2S_EV_REJECTED: take_stanza(d, e); return;
+    case S2S_EV_DIALBACK_RESULT: judge_key(d, e); return;
+    case S2S_EV_DIALBACK_VERIFY: answer_question(d, e); return;
+    case S2S_EV_DIALBACK_ANSWER: fuzz_must(d->how & DRIVER_ASKS); return;
+    case S2S_EV_CLOSED: d->over = true; return;
+    }
 }
 
 void driver_pull(driver *d)

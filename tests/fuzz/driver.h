@@ -5,6 +5,7 @@
 
 #include "fuzz/fuzz.h"
 #include "s2s/addr.h"
+#include "s2s/dialback.h"
 #include "s2s/session.h"
 #include "support/test_env.h"
 
@@ -14,22 +15,33 @@ enum {
     DRIVER_DISTRUSTS = 2, /* certificates are not trusted */
     DRIVER_LATE = 4,      /* verdicts come one step later */
     DRIVER_DIRECT = 8,
+    DRIVER_DIALBACK = 16, /* keys may be the proof where certificates are not */
+    DRIVER_BIDI = 32,
+    DRIVER_DENIES = 64,   /* keys are said to be wrong */
+    DRIVER_ASKS = 128,    /* an initiator that only asks whether a key is good */
 };
 
 /* Steps of the caller's. */
 enum { DRIVER_WAIT, DRIVER_WAIT_LONG, DRIVER_CLOSE, DRIVER_LOSE, DRIVER_SEND, DRIVER_SENT, DRIVER_STEPS };
+
+enum { DRIVER_PAIRS = 70 }; /* more than limits.stream_pairs */
 
 typedef struct driver {
     test_env t;
     s2s_session *s;
     s2s_time now;
     unsigned how;
+    s2s_role role;
+    s2s_dialback_secret secret;
     bool open, established, over, owes_verdict, tls;
     size_t stanzas, rejected;
     void (*stanza)(struct driver *d, const s2s_stanza *st); /* may be NULL */
     void *user;
-    /* what it was told: must match what was authorised */
-    char local[S2S_DOMAIN_MAX + 1], remote[S2S_DOMAIN_MAX + 1];
+    /* the pairs for which stanzas may come, and those whose key we have called good */
+    struct driver_pair {
+        char local[S2S_DOMAIN_MAX + 1], remote[S2S_DOMAIN_MAX + 1];
+    } pairs[DRIVER_PAIRS], granted[DRIVER_PAIRS];
+    size_t pairs_len, granted_len;
 } driver;
 
 /* `remote` of an initiator: "b.example", `local`: "a.example". */

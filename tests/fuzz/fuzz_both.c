@@ -92,7 +92,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_input in = {data, size};
     static both b; /* one at a time */
     memset(&b, 0, sizeof b);
-    unsigned how = fuzz_byte(&in) & DRIVER_DIRECT;
+    unsigned how = fuzz_byte(&in) & (DRIVER_DIRECT | DRIVER_DIALBACK | DRIVER_BIDI | DRIVER_DISTRUSTS);
+    if (!(how & DRIVER_DIALBACK)) /* one proof there must be */
+        how &= ~(unsigned)DRIVER_DISTRUSTS;
     driver_begin(&b.initiator, S2S_INITIATOR, how);
     driver_begin(&b.acceptor, S2S_ACCEPTOR, how);
     b.initiator.user = b.acceptor.user = &b;

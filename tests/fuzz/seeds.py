@@ -54,6 +54,14 @@ def read_dialog(path):
             how |= 2
         elif word == "direct-tls":
             how |= 8
+        elif word == "dialback-allowed":
+            how |= 16
+        elif word == "verify":
+            how |= 128
+        elif word == "dialback" and " valid" not in line:
+            how |= 64
+        elif word == "bidi":
+            how |= 32
         elif word in STEPS:
             out += STEP + STEPS[word]
         elif line.startswith("> "):

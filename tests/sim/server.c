@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <gnutls/crypto.h>
+
 #include "protocol/buf.h"
 #include "s2s/addr.h"
 #include "sim/application.h"
@@ -57,6 +59,12 @@ static s2s_err entropy(void *user, void *out, size_t len)
     return S2S_OK;
 }
 
+static s2s_err sha256(void *user, s2s_bytes in, uint8_t out[S2S_SHA256_LEN])
+{
+    (void)user;
+    return gnutls_hash_fast(GNUTLS_DIG_SHA256, in.ptr, in.len, out) == 0 ? S2S_OK : S2S_E_INVAL;
+}
+
 static void log_line(void *user, s2s_level level, const char *message, const s2s_field *fields, size_t count)
 {
     sim_life *l = user;
@@ -70,7 +78,7 @@ static void log_line(void *user, s2s_level level, const char *message, const s2s
 
 static void make_env(sim_life *l, const sim_plan *plan)
 {
-    static const s2s_env_ops OPS = {S2S_ENV_ABI, resize, entropy, log_line};
+    static const s2s_env_ops OPS = {S2S_ENV_ABI, resize, entropy, log_line, sha256};
     s2s_env_init(&l->env, &OPS, l);
     l->env.level = S2S_LOG_DEBUG;
     if (!sim_has(plan, FAULT_SMALL))
