@@ -181,7 +181,7 @@ static bool goes_on(sim_life *l)
 /* True if nothing in this world may keep a stanza from its goal: no faults that matter, and both sides are what they say. */
 static bool is_due(const sim_world *w, int from, int to)
 {
-    enum { HARMLESS = 1u << FAULT_BIG | 1u << FAULT_PAPERS };
+    enum { HARMLESS = 1u << FAULT_BIG | 1u << FAULT_PAPERS | 1u << FAULT_BIDI };
     sim_paper papers[2] = {PAPER_ROGUE, PAPER_ROGUE};
     if ((w->plan->faults & ~(unsigned)HARMLESS) || from < 0 || to < 0 || w->ending)
         return false;

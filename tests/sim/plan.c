@@ -40,8 +40,17 @@ sim_plan sim_plan_of(uint64_t seed)
         p.faults |= (unsigned)sim_chance(&r, 300) << f;
     if (sim_chance(&r, 125))
         p.faults = 0;
+    if (sim_chance(&r, 125)) { /* few servers, much to say, receivers that hold: queues are full when streams break */
+        p.servers = (int)sim_between(&r, 2, 4);
+        p.stanzas = (int)sim_between(&r, 1500, 3000);
+        p.seconds = (int)sim_between(&r, 30, 120);
+        p.happenings = (int)sim_between(&r, 20, 60);
+        p.faults |= 1u << FAULT_RESET | 1u << FAULT_HOLD | 1u << FAULT_BIG;
+    }
     if (!sim_chance(&r, 100)) /* rare: it blurs what was accepted */
         p.faults &= ~(1u << FAULT_MEMORY);
+    if (sim_has(&p, FAULT_KEYS)) /* dialback believes the DNS: a lie of the DNS is then no fault of a server */
+        p.faults &= ~(1u << FAULT_LIE);
     return p;
 }
 

@@ -18,12 +18,15 @@
     X(FAULT_CLOCK, "clock", "a wall clock jumps")                                                  \
     X(FAULT_SLEEP, "sleep", "a process gets no time for a while")                                  \
     X(FAULT_VANISH, "vanish", "a machine cannot be reached for a while")                           \
+    X(FAULT_MANAGE, "manage", "an operator has peers judged again, closes streams, exchanges certificates") \
     X(FAULT_PAPERS, "papers", "some certificates are bad, or become so")                           \
     X(FAULT_LATE, "late", "verdicts come late")                                                    \
     X(FAULT_HOLD, "hold", "receivers say stop, and go on later")                                   \
     X(FAULT_RUDE, "rude", "senders do not pause when asked")                                       \
     X(FAULT_BIG, "big", "some stanzas are large")                                                  \
     X(FAULT_SMALL, "small", "small limits")                                                        \
+    X(FAULT_KEYS, "keys", "some servers take dialback where a certificate is none")                \
+    X(FAULT_BIDI, "bidi", "some servers offer streams for both directions")                        \
     X(FAULT_MEMORY, "memory", "allocations fail now and then")
 
 typedef enum sim_fault {

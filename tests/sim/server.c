@@ -154,7 +154,14 @@ static s2s_err judge(void *self, const s2s_peer *peer, s2s_ticket ticket, s2s_ve
     return S2S_E_PENDING;
 }
 
-static const s2s_policy_ops POLICY = {S2S_POLICY_ABI, judge, NULL, NULL};
+static void rule_for(void *self, s2s_str local, s2s_str remote, s2s_remote_rule *out)
+{
+    sim_life *l = self;
+    s2s_policy real = eku_policy_interface(l->policy);
+    real.ops->remote_rule(real.self, local, remote, out);
+}
+
+static const s2s_policy_ops POLICY = {.abi = S2S_POLICY_ABI, .judge = judge, .remote_rule = rule_for};
 
 /* -- streams ------------------------------------------------------------------------------------------- */
 
@@ -164,7 +171,8 @@ static void on_stream(void *user, const s2s_stream_info *info, const s2s_close *
     if (l->dead)
         return;
     int local = domain_number(info->local), remote = domain_number(info->remote);
-    if (!end && (!info->verdict || !info->verdict->trusted))
+    bool by_key = l->server->keys && strcmp(info->mechanism, "dialback") == 0;
+    if (!end && !by_key && (!info->verdict || !info->verdict->trusted))
         oracle_fail("server %d: stream %s was established without trust", l->server->index, info->id);
     if (!end && (local < 0 || remote < 0))
         oracle_fail("server %d: stream %s was established with %.*s", l->server->index, info->id,
@@ -182,11 +190,11 @@ static void on_stream(void *user, const s2s_stream_info *info, const s2s_close *
         .at_server = l->server->index,
         .to_server = sim_world_of()->owner[remote],
         .since = info->since * SIM_MS,
-        .established = info->role == S2S_INITIATOR && strcmp(info->mechanism, "none") != 0,
+        .established = (info->role == S2S_INITIATOR || info->bidi) && strcmp(info->mechanism, "none") != 0,
         .graceful = end->origin != S2S_ORIGIN_TRANSPORT && end->cond == S2S_COND_NONE,
         /* a certificate that ends takes its stream with it (RFC 6120 section 13.7.2.3) */
         .excused = sim_has(plan, FAULT_MEMORY) || sim_has(plan, FAULT_HOLD) ||
-                   (end->cond == S2S_COND_RESET && sim_has(plan, FAULT_PAPERS)),
+                   (end->cond == S2S_COND_RESET && (sim_has(plan, FAULT_PAPERS) || sim_has(plan, FAULT_KEYS))),
         .handed = info->stanzas_out,
         .text = end->text,
     });
@@ -249,6 +257,7 @@ static void make_policy(sim_life *l)
     eku_options options;
     eku_options_init(&options, &l->env);
     options.mode = l->server->strict ? EKU_STRICT : EKU_TOLERANT;
+    options.dialback = l->server->keys;
     options.system_trust = false;
     options.ca_files = &anchor;
     options.ca_files_len = 1;
@@ -270,6 +279,7 @@ static void make_federation(sim_world *w, sim_life *l)
     options.user = l;
     options.dns_servers = servers;
     options.dns_servers_len = 1;
+    options.bidi = l->server->bidi;
     s2s_err err = s2s_federation_new(&options, &l->f, why);
     for (int i = 0; err == S2S_OK && i < l->server->domains_len; i++) {
         (void)snprintf(name, sizeof name, "d%03d.example", l->server->domains[i]);
@@ -312,6 +322,61 @@ void server_start(sim_world *w, sim_server *s)
     s->life = l;
     make_env(l, w->plan);
     sim_host_call(l->host, begin_life, l);
+}
+
+typedef struct order {
+    sim_life *life;
+    uint64_t choice;
+} order;
+
+/* The same certificates and routes again, but as new objects. */
+static s2s_setup *new_setup(sim_life *l)
+{
+    char name[32];
+    const char *chain, *key;
+    s2s_setup *setup = NULL;
+    s2s_err err = s2s_setup_new(&l->env, &setup);
+    for (int i = 0; err == S2S_OK && i < l->server->domains_len; i++) {
+        (void)snprintf(name, sizeof name, "d%03d.example", l->server->domains[i]);
+        authority_files(l->server->domains[i], l->server->papers[i], &chain, &key);
+        err = s2s_setup_add_domain(setup, s2s_str_of(name), chain, key, NULL);
+    }
+    if (err == S2S_OK)
+        return setup;
+    if (!l->fails)
+        oracle_fail("server %d: no new setup: %d", l->server->index, (int)err);
+    s2s_setup_free(setup);
+    return NULL;
+}
+
+static void obey(void *arg)
+{
+    order *o = arg;
+    sim_life *l = o->life;
+    char name[32];
+    s2s_setup *setup;
+    (void)snprintf(name, sizeof name, "d%03d.example", (int)(o->choice / 3 % (uint64_t)sim_world_of()->domains_len));
+    if (l->f && !l->stopping) {
+        switch (o->choice % 3) {
+        case 0: s2s_federation_recheck(l->f); break;
+        case 1: (void)s2s_federation_close_remote(l->f, s2s_str_of(name)); break;
+        case 2:
+            if ((setup = new_setup(l)) != NULL)
+                s2s_federation_replace(l->f, setup);
+            break;
+        default: break;
+        }
+    }
+    free(o);
+}
+
+void server_manage(sim_server *s, uint64_t choice)
+{
+    order *o = s->life ? malloc(sizeof *o) : NULL;
+    if (!o)
+        return;
+    *o = (order){s->life, choice};
+    sim_host_call(s->life->host, obey, o);
 }
 
 static void stop_now(void *arg)

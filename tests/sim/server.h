@@ -23,6 +23,7 @@ struct sim_server {
     int domains_len;
     bool strict;     /* its policy */
     bool direct;     /* listens for direct TLS too */
+    bool keys, bidi; /* dialback where the certificate is no proof; streams for both directions */
     int64_t wall_skew;
     int lives;
     sim_life *life;  /* NULL: down */
@@ -60,6 +61,8 @@ typedef struct sim_world {
 
 void server_start(sim_world *w, sim_server *s);
 void server_stop(sim_server *s);            /* in good order */
+/* Its operator does one of the things that one may do while it runs. */
+void server_manage(sim_server *s, uint64_t choice);
 void server_crash(sim_server *s, bool power);
 /* A process of it has not ended yet, and is not dead. */
 bool server_winds_down(const sim_world *w, const sim_server *s);

@@ -27,7 +27,7 @@ static sim_paper paper_for(sim_world *w, bool impostor)
     static const sim_paper FALSE[] = {PAPER_ROGUE, PAPER_ROGUE, PAPER_EXPIRED, PAPER_CLIENT};
     if (impostor)
         return FALSE[sim_below(&w->rng, sizeof FALSE / sizeof *FALSE)];
-    if (sim_has(w->plan, FAULT_PAPERS) && sim_chance(&w->rng, 400))
+    if ((sim_has(w->plan, FAULT_PAPERS) || sim_has(w->plan, FAULT_KEYS)) && sim_chance(&w->rng, 400))
         return (sim_paper)sim_below(&w->rng, PAPERS);
     return sim_chance(&w->rng, 700) ? PAPER_BOTH : sim_chance(&w->rng, 700) ? PAPER_SERVER : PAPER_NO_EKU;
 }
@@ -46,6 +46,8 @@ static void build(sim_world *w)
         s->impostor = i >= w->plan->servers;
         s->strict = sim_chance(&w->rng, 300);
         s->direct = sim_chance(&w->rng, 300);
+        s->keys = sim_has(w->plan, FAULT_KEYS) && sim_chance(&w->rng, 700);
+        s->bidi = sim_has(w->plan, FAULT_BIDI) && sim_chance(&w->rng, 800);
         s->domains_len = (int)sim_between(&w->rng, 1, i % 3 == 0 ? SERVER_DOMAINS_MAX : 1);
         for (int d = 0; d < s->domains_len; d++) {
             s->domains[d] = s->impostor ? (int)sim_below(&w->rng, (uint64_t)w->domains_len) : w->domains_len++;
@@ -153,7 +155,8 @@ static void strike(sim_world *w, const happening *h)
         net_host_unreachable(s->index, true);
         sim_at(sim_now() + sim_below(&w->rng, 120 * (uint64_t)SIM_SECOND), end_absence, s);
         return;
-    case FAULT_PAPERS: case FAULT_LATE: case FAULT_HOLD: case FAULT_RUDE: case FAULT_BIG: case FAULT_SMALL:
+    case FAULT_MANAGE: server_manage(s, sim_next(&w->rng)); return;
+    case FAULT_KEYS: case FAULT_BIDI: case FAULT_PAPERS: case FAULT_LATE: case FAULT_HOLD: case FAULT_RUDE: case FAULT_BIG: case FAULT_SMALL:
     case FAULT_MEMORY: case FAULTS: return; /* these are a state of the world */
     }
 }
