@@ -191,7 +191,9 @@ static void on_stream(void *user, const s2s_stream_info *info, const s2s_close *
         .to_server = sim_world_of()->owner[remote],
         .since = info->since * SIM_MS,
         .established = (info->role == S2S_INITIATOR || info->bidi) && strcmp(info->mechanism, "none") != 0,
-        .graceful = end->origin != S2S_ORIGIN_TRANSPORT && end->cond == S2S_COND_NONE,
+        /* a receiver that holds does not see our close in time (limits.close_ms), and may read what we sent before later */
+        .graceful = end->origin != S2S_ORIGIN_TRANSPORT && end->cond == S2S_COND_NONE &&
+                    !(end->origin == S2S_ORIGIN_LOCAL && sim_has(plan, FAULT_HOLD)),
         /* a certificate that ends takes its stream with it (RFC 6120 section 13.7.2.3) */
         .excused = sim_has(plan, FAULT_MEMORY) || sim_has(plan, FAULT_HOLD) ||
                    (end->cond == S2S_COND_RESET && (sim_has(plan, FAULT_PAPERS) || sim_has(plan, FAULT_KEYS))),
