@@ -19,8 +19,10 @@ for target; do
     found=$build/found/$target
     log=$build/$target.log
     mkdir -p "$found"
-    set -- "$found" "$build/tests/fuzz/seeds/$target"
-    [ ! -d "$here/corpus/$target" ] || set -- "$@" "$here/corpus/$target"
+    set -- "$found"
+    for seeds in "$build/tests/fuzz/seeds/$target" "$here/corpus/$target" "$here/policy/corpus/$target"; do
+        [ ! -d "$seeds" ] || set -- "$@" "$seeds"
+    done
     faults=0
     nice -n 19 "$build/bin/fuzz-$target" -max_total_time="$seconds" -max_len=8192 -timeout=20 -rss_limit_mb=2048 \
         -print_final_stats=1 -artifact_prefix="$build/bad/$target-" "$@" >"$log" 2>&1 || faults=1
