@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Plants each bug of bugs.txt in a copy of the tree, builds, and looks which layer of tests notices.
+"""Plants each bug of bugs.txt in a copy of the tree, builds, and looks which layer of tests
+notices first: the simulator, the dialogs that the bug names, the unit tests.
 
     tests/sim/mutants/run.py --build DIR [--only NAME] [--table]
 
-A layer that notices is enough; one bug that none notices is a hole, and the exit status says so.
+A layer that notices is enough; a bug that none notices is a hole, and the exit status says so.
 """
 import argparse
 import glob
@@ -18,9 +19,7 @@ ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", "..", ".."
 SEEDS = 15
 LAYERS = ("sim", "dialogs", "unit")
 UNITS = ("test_protocol", "test_protocol_reader", "test_policy_rules", "test_policy_names", "test_federation_queue")
-TARGETS = ["sim", "dialog-run", *UNITS]
-ENV = dict(os.environ, ASAN_OPTIONS="abort_on_error=1", GNUTLS_SYSTEM_PRIORITY_FILE="/dev/null",
-           LSAN_OPTIONS=f"suppressions={ROOT}/tests/support/lsan.supp:print_suppressions=0")
+ENV = dict(os.environ, GNUTLS_SYSTEM_PRIORITY_FILE="/dev/null")
 
 
 def read_bugs(path):
@@ -50,12 +49,13 @@ def run(command, seconds):
         return False
 
 
-def build(tree):
-    subprocess.run(["cmake", "--build", "--preset", "asan", "-j", "2", "--target", *TARGETS], cwd=tree, check=True,
+def build(tree, *targets):
+    subprocess.run(["cmake", "--build", "build", "-j", "2", "--target", *targets], cwd=tree, check=True,
                    stdout=subprocess.DEVNULL)
 
 
 def prepare(directory):
+    """A copy of the tree, built without sanitizers: the simulator keeps its own books of memory."""
     tree = os.path.join(directory, "tree")
     shutil.rmtree(tree, ignore_errors=True)
     files = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True).stdout
@@ -63,15 +63,15 @@ def prepare(directory):
         target = os.path.join(tree, name)
         os.makedirs(os.path.dirname(target), exist_ok=True)
         shutil.copy2(os.path.join(ROOT, name), target)
-    subprocess.run(["cmake", "--preset", "asan"], cwd=tree, check=True, stdout=subprocess.DEVNULL,
-                   stderr=subprocess.DEVNULL)
-    build(tree)
+    subprocess.run(["cmake", "-S", ".", "-B", "build", "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_C_FLAGS=-O1",
+                    "-DS2S_TESTS=ON"], cwd=tree, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    build(tree, "sim", "dialog-run", *UNITS)
     return tree
 
 
 def seeds_until_found(tree):
     """Which simulated world noticed; None: none of SEEDS did."""
-    sim = os.path.join(tree, "build/asan/bin/sim")
+    sim = os.path.join(tree, "build/bin/sim")
     if not run([sim, "--file", os.path.join(tree, "tests/sim/kept.plans")], 300):
         return "a kept world"
     for seed in range(1, SEEDS + 1):
@@ -81,22 +81,20 @@ def seeds_until_found(tree):
 
 
 def judge(tree, bug):
-    """Which layers notice: layer -> words; empty: none. A bug may name the dialogs that are about it."""
-    found = {}
-    binaries = os.path.join(tree, "build/asan/bin")
-    bad = [u for u in UNITS if not run([f"{binaries}/{u}"], 300)]
-    if bad:
-        found["unit"] = ", ".join(b.removeprefix("test_") for b in bad)
+    """Which layer notices first: layer -> words; empty: none. A bug may name the dialogs that are about it."""
+    binaries = os.path.join(tree, "build/bin")
+    build(tree, "sim")
+    seed = seeds_until_found(tree)
+    if seed:
+        return {"sim": seed}
+    build(tree, *UNITS, "dialog-run")
     bad = [d for d in sorted(glob.glob(os.path.join(tree, "tests/dialogs", bug.get("dialogs", "-") + ".dialog")))
            if not run([f"{binaries}/dialog-run", d], 300)]
     if bad:
-        found["dialogs"] = ", ".join(os.path.basename(b).removesuffix(".dialog") for b in bad[:2]) + (
-            f" and {len(bad) - 2} more" if len(bad) > 2 else "")
-    if "dialogs" not in found:
-        seed = seeds_until_found(tree)
-        if seed:
-            found["sim"] = seed
-    return found
+        return {"dialogs": ", ".join(os.path.basename(b).removesuffix(".dialog") for b in bad[:2])
+                           + (f" and {len(bad) - 2} more" if len(bad) > 2 else "")}
+    bad = [u for u in UNITS if not run([f"{binaries}/{u}"], 300)]
+    return {"unit": ", ".join(b.removeprefix("test_") for b in bad)} if bad else {}
 
 
 def plant(tree, bug):
@@ -117,7 +115,7 @@ def main():
     bugs = [b for b in read_bugs(os.path.join(os.path.dirname(__file__), "bugs.txt"))
             if args.only in (None, b["name"])]
     tree = prepare(os.path.abspath(args.build))
-    if judge(tree, {"dialogs": "*"}):
+    if judge(tree, {}):
         sys.exit("the tests fail without any planted bug")
     holes = 0
     print("| planted bug | file | simulator | dialogs | unit |\n|---|---|---|---|---|", flush=True)
@@ -129,7 +127,6 @@ def main():
             holes += 1
             continue
         try:
-            build(tree)
             found = judge(tree, bug)
         except subprocess.CalledProcessError:
             found = {"unit": "DOES NOT BUILD"}
