@@ -2,8 +2,11 @@
 # SPDX-License-Identifier: MIT
 """reload.py BINDIR: a running node gets another configuration, other certificates, CRLs and anchors."""
 
+import hashlib
 import os
+import re
 import shutil
+import socket
 import sys
 import threading
 
@@ -178,6 +181,59 @@ def check_domains(world, a, b):
     assert a.ask("status")["domains"] == ["a.test"]
 
 
+class Component:
+    """As much of XEP-0114 as it takes to be attached, and to see the end."""
+
+    def __init__(self, path, domain, secret):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(60)
+        self.socket.connect(path)
+        self.socket.sendall(f"<stream:stream xmlns='jabber:component:accept' xmlns:stream='http://etherx.jabber.org/streams' "
+                            f"to='{domain}'>".encode())
+        stream_id = re.search(r"id=['\"]([^'\"]+)", self.read(">")).group(1)
+        self.socket.sendall(f"<handshake>{hashlib.sha1((stream_id + secret).encode()).hexdigest()}</handshake>".encode())
+
+    def read(self, end):
+        text = ""
+        while end not in text:
+            part = self.socket.recv(4096)
+            if not part:
+                return text
+            text += part.decode()
+        return text
+
+
+def check_accounts(world, a):
+    """An attached component stays while its account does."""
+    world.pki.make("bot", "bot.a.test")
+
+    def config(*accounts):
+        listed = ", ".join(f"{{domain: {d}, secret: {s}, certificate: bot.crt, key: bot.key}}" for d, s in accounts)
+        a.write(text(world, "a", "a.test", "b.test", 1) +
+                f"components: {{listen: 'unix:{world.dir}/bot.sock'" + (f", accounts: [{listed}]" if accounts else "") + "}\n")
+
+    config(("bot.a.test", "one"))
+    a.stop()
+    a.start()
+    address = str(world.dir / "bot.sock")
+    bot = Component(address, "bot.a.test", "one")
+    assert "handshake" in bot.read("/>"), "attached"
+    config(("bot.a.test", "two"))
+    assert a.ask("reload")["ok"]
+    assert a.ask("status")["components"] == [{"domain": "bot.a.test", "attached": True}]
+    config()
+    assert a.ask("reload")["ok"], "the account is gone"
+    assert "host-gone" in bot.read("</stream:stream>")
+    assert a.ask("status")["components"] == []
+    config(("bot.a.test", "two"))
+    assert a.ask("reload")["ok"]
+    again = Component(address, "bot.a.test", "two")
+    assert "handshake" in again.read("/>")
+    a.write(text(world, "a", "a.test", "b.test", 1))
+    a.stop()
+    a.start()
+
+
 def check_census(world, a):
     """It outlives the node."""
     before = {(r["remote"], r["direction"]): r["first_seen"] for r in a.ask("census")["remotes"]}
@@ -208,6 +264,7 @@ def main(bindir):
         check_distrusted(world, a)
         check_revoked(world, a)
         check_swaps(world, a, b)
+        check_accounts(world, a)
         check_census(world, a)
     print("ok")
 

@@ -2,6 +2,9 @@
 /* test_log.c: a log line is one line, whatever a peer puts into it. */
 #include "node/log.h"
 
+#include <sys/stat.h>
+#include <stdio.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,4 +98,29 @@ Test(log, environment_gives_memory_and_entropy)
     void *p = env.ops->resize(env.user, NULL, 10);
     cr_expect_not_null(p);
     cr_expect_null(env.ops->resize(env.user, p, 0));
+}
+
+/* systemd.exec(5): $JOURNAL_STREAM names the device and inode of what standard error is, if that is the journal. */
+Test(log, priorities_for_the_journal_and_nobody_else)
+{
+    static const struct {
+        bool journal;
+        const char *start;
+    } WAYS[] = {{true, "<4>"}, {false, "2"}};
+    for (size_t i = 0; i < sizeof WAYS / sizeof *WAYS; i++) {
+        s2s_env env;
+        struct stat st;
+        char is[64], line[256] = "";
+        FILE *file = tmpfile();
+        cr_assert(file && fstat(fileno(file), &st) == 0);
+        (void)snprintf(is, sizeof is, "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino + !WAYS[i].journal);
+        cr_assert_eq(setenv("JOURNAL_STREAM", is, 1), 0);
+        log_sink sink = {.file = file};
+        log_env_init(&env, &sink);
+        env.ops->log(env.user, S2S_LOG_WARN, "a warning", NULL, 0);
+        rewind(file);
+        cr_assert_not_null(fgets(line, sizeof line, file));
+        cr_expect_eq(strncmp(line, WAYS[i].start, strlen(WAYS[i].start)), 0, "%s", line);
+        (void)fclose(file);
+    }
 }
