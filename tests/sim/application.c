@@ -10,6 +10,8 @@
 
 enum { SMALL_MAX = 1500, BIG_MAX = 60000, INNER_ROOM = BIG_MAX + 256, USERS = 3 };
 
+static const char GERMAN[] = "<body>de:"; /* the inside of a stanza that says so in its start tag, too */
+
 struct sim_burst {
     sim_burst *next;
     int from, to, left;
@@ -51,7 +53,10 @@ static void write_inner(sim_life *l, draft *d)
     d->inner = malloc(INNER_ROOM);
     if (!d->inner)
         abort();
-    int n = snprintf(d->inner, INNER_ROOM, "<body>%016llx", (unsigned long long)sim_next(r));
+    bool german = sim_chance(r, 100);
+    if (german)
+        d->stanza.lang = S2S_STR("de");
+    int n = snprintf(d->inner, INNER_ROOM, "%s%016llx", german ? GERMAN : "<body>", (unsigned long long)sim_next(r));
     memset(d->inner + n, 'x', pad);
     (void)snprintf(d->inner + n + pad, INNER_ROOM - (size_t)n - pad, "</body>");
     d->stanza.inner = s2s_str_of(d->inner);
@@ -211,6 +216,9 @@ bool application_deliver(void *user, const s2s_stanza *st)
         oracle_bounced(number, l->server->index, l->number, !l->server->impostor && is_due(w, to, from));
         return goes_on(l);
     }
+    if (st->inner.len > sizeof GERMAN && memcmp(st->inner.ptr, GERMAN, sizeof GERMAN - 1) == 0 &&
+        !s2s_str_eq(st->lang, S2S_STR("de")))
+        oracle_fail("stanza %zu has lost its language", number);
     bool owner = to >= 0 && w->owner[to] == l->server->index;
     oracle_delivered(number, from, to, l->server->index, owner, st->inner.len, sim_hash(st->inner.ptr, st->inner.len));
     if (!l->stopping && from >= 0 && owner && sim_chance(&l->rng, 50))
