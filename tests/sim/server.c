@@ -194,8 +194,9 @@ static void on_stream(void *user, const s2s_stream_info *info, const s2s_close *
         /* a receiver that holds does not see our close in time (limits.close_ms), and may read what we sent before later */
         .graceful = end->origin != S2S_ORIGIN_TRANSPORT && end->cond == S2S_COND_NONE &&
                     !(end->origin == S2S_ORIGIN_LOCAL && sim_has(plan, FAULT_HOLD)),
-        /* a certificate that ends takes its stream with it (RFC 6120 section 13.7.2.3) */
-        .excused = sim_has(plan, FAULT_MEMORY) || sim_has(plan, FAULT_HOLD) ||
+        /* The peer may run out of time in the moment in which we are done. A certificate that ends takes its stream with it (RFC 6120 section 13.7.2.3). */
+        .excused = (end->origin == S2S_ORIGIN_PEER && end->cond == S2S_COND_CONNECTION_TIMEOUT) ||
+                   sim_has(plan, FAULT_MEMORY) || sim_has(plan, FAULT_HOLD) ||
                    (end->cond == S2S_COND_RESET && (sim_has(plan, FAULT_PAPERS) || sim_has(plan, FAULT_KEYS))),
         .handed = info->stanzas_out,
         .text = end->text,
