@@ -3,7 +3,7 @@
 #include "federation/internal.h"
 #include "protocol/log.h"
 
-enum { FIELDS_MAX = 20 };
+enum { FIELDS_MAX = 24 };
 
 typedef struct line {
     s2s_field fields[FIELDS_MAX];
@@ -48,6 +48,10 @@ static void add_verdict(line *l, const s2s_verdict *v)
     add_word(l, "eku", s2s_eku_word(v->eku));
     add_word(l, "tolerant", accept_word(v->would_tolerant));
     add_word(l, "strict", accept_word(v->would_strict));
+    if (v->proof != S2S_PROOF_NONE)
+        add_word(l, "proof", s2s_proof_word(v->proof));
+    if (v->dane != S2S_DANE_NONE)
+        add_word(l, "dane", s2s_dane_word(v->dane));
 }
 
 static void write_line(const s2s__stream *s, s2s_level level, const char *message, const line *l)

@@ -299,7 +299,8 @@ static void bounce_text(const s2s__stream *s, const s2s_close *close, char out[S
     const char *what = "no connection to the remote server could be made", *why = NULL;
     if (s->judged && !v->trusted && !v->dialback) {
         what = "the remote server's certificate was refused";
-        why = v->chain != S2S_CHAIN_VALID             ? s2s_chain_status_word(v->chain)
+        why = v->dane == S2S_DANE_MISMATCH || v->dane == S2S_DANE_BOGUS ? "DANE"
+              : v->chain != S2S_CHAIN_VALID       ? s2s_chain_status_word(v->chain)
               : v->identity != S2S_IDENTITY_MATCH ? "for another domain"
                                                   : "purpose";
     } else if (close->dialback_invalid) {

@@ -55,6 +55,7 @@ static void print_verdict(const json_t *stream)
     (void)printf("\n");
     if (!json_is_object(purpose))
         return; /* not judged yet */
+    (void)printf("  %-12s %s, TLSA records: %s\n", "proof", word(stream, "proof"), word(stream, "dane"));
     (void)printf("  %-12s server: %s, client: %s\n", "purpose", yes_no(purpose, "server"), yes_no(purpose, "client"));
     (void)printf("  %-12s tolerant: %s, strict: %s\n", "would", word(would, "tolerant"), word(would, "strict"));
     if (json_is_string(json_object_get(stream, "reason")))
