@@ -16,7 +16,7 @@ need = @missing=$$(for p in $(1); do \
 	[ -z "$$missing" ] || { echo "installing:" $$missing; $(SUDO) apt-get -q update && \
 		$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends $$missing; }
 
-.PHONY: help build run test bench interop sim mutants fuzz install clean
+.PHONY: help build run test bench interop sim mutants fuzz install deb clean
 
 help:
 	@echo "make run      two nodes on this machine, federating (ONCE=1: end after the check)"
@@ -28,6 +28,7 @@ help:
 	@echo "make mutants  plants bugs in a copy, one at a time: which layer of tests notices?"
 	@echo "make fuzz     each fuzz target for SECONDS=$(SECONDS) seconds (clang)"
 	@echo "make install  PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)"
+	@echo "make deb      Debian packages in build/deb"
 
 build:
 	$(call need,$(BUILD_PACKAGES))
@@ -79,6 +80,13 @@ fuzz:
 
 install: build
 	@DESTDIR=$(DESTDIR) cmake --install build --prefix $(PREFIX)
+
+# /usr is where the packages put things; the unit names the programs by their full paths.
+deb:
+	$(call need,$(BUILD_PACKAGES) dpkg-dev file)
+	@cmake --preset release -B build/deb -DCMAKE_INSTALL_PREFIX=/usr -DS2S_DEB=ON
+	@cmake --build build/deb -j $(JOBS)
+	@cd build/deb && cpack -G DEB
 
 clean:
 	rm -rf build

@@ -4,8 +4,11 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "component_stream.h"
+#include "listen_fd.h"
 #include "name_index.h"
 #include "protocol/buf.h"
 #include "protocol/log.h"
@@ -286,27 +289,60 @@ static s2s_err bind_tcp(listener *l, const char *address, char why[S2S_TEXT_MAX]
     return S2S_OK;
 }
 
-s2s_err components_listen(components *c, char *address, char bound[S2S_ADDRESS_MAX], char why[S2S_TEXT_MAX])
+typedef struct place {
+    char *address; /* borrowed */
+    char *path;    /* in it, of a Unix socket to be made; else NULL */
+    int fd;        /* passed by the service manager and ours to close; or -1 */
+} place;
+
+static int init_listener(components *c, listener *l, const place *at)
 {
-    static const char UNIX[] = "unix:";
-    bool is_unix = strncmp(address, UNIX, sizeof UNIX - 1) == 0;
+    int family = AF_INET;
+    socklen_t len = sizeof family;
+    bool is_unix = at->path != NULL;
+    if (at->fd >= 0 && getsockopt(at->fd, SOL_SOCKET, SO_DOMAIN, &family, &len) == 0)
+        is_unix = family == AF_UNIX;
+    return is_unix ? uv_pipe_init(c->loop, &l->io.pipe, 0) : uv_tcp_init(c->loop, &l->io.tcp);
+}
+
+/* Takes the descriptor over in any case. */
+static s2s_err adopt(listener *l, const place *at, char why[S2S_TEXT_MAX])
+{
+    int status = l->io.handle.type == UV_TCP ? uv_tcp_open(&l->io.tcp, at->fd) : uv_pipe_open(&l->io.pipe, at->fd);
+    if (status == 0)
+        return S2S_OK;
+    (void)close(at->fd);
+    (void)snprintf(why, S2S_TEXT_MAX, "%s: %s", at->address, uv_strerror(status));
+    return S2S_E_IO;
+}
+
+static s2s_err bind_listener(listener *l, const place *at, char why[S2S_TEXT_MAX])
+{
+    if (at->fd >= 0)
+        return adopt(l, at, why);
+    if (at->path)
+        return unix_socket_bind(&l->io.pipe, at->path, SOCKET_MODE, &l->socket, why);
+    return bind_tcp(l, at->address, why);
+}
+
+static s2s_err listen_at(components *c, const place *at, char bound[S2S_ADDRESS_MAX], char why[S2S_TEXT_MAX])
+{
     listener *l = s2s__alloc(c->env, sizeof *l);
-    if (!l)
-        return S2S_E_NOMEM;
-    l->owner = c;
-    if ((is_unix ? uv_pipe_init(c->loop, &l->io.pipe, 0) : uv_tcp_init(c->loop, &l->io.tcp)) < 0) {
+    if (!l || init_listener(c, l, at) < 0) {
         s2s__free(c->env, l);
-        return S2S_E_IO;
+        if (at->fd >= 0)
+            (void)close(at->fd);
+        return l ? S2S_E_IO : S2S_E_NOMEM;
     }
+    l->owner = c;
     l->io.handle.data = l;
     l->next = c->listeners;
     c->listeners = l;
     c->open_listeners++;
-    s2s_err err = is_unix ? unix_socket_bind(&l->io.pipe, address + sizeof UNIX - 1, SOCKET_MODE, &l->socket, why)
-                          : bind_tcp(l, address, why);
+    s2s_err err = bind_listener(l, at, why);
     int status = err == S2S_OK ? uv_listen(&l->io.stream, BACKLOG, on_connection) : 0;
     if (status < 0) {
-        (void)snprintf(why, S2S_TEXT_MAX, "%s: %s", address, uv_strerror(status));
+        (void)snprintf(why, S2S_TEXT_MAX, "%s: %s", at->address, uv_strerror(status));
         err = S2S_E_IO;
     }
     if (err != S2S_OK) {
@@ -315,9 +351,34 @@ s2s_err components_listen(components *c, char *address, char bound[S2S_ADDRESS_M
     }
     struct sockaddr_storage name;
     int len = sizeof name;
-    if (bound && !is_unix && uv_tcp_getsockname(&l->io.tcp, (struct sockaddr *)&name, &len) == 0)
+    if (bound && l->io.handle.type == UV_TCP && uv_tcp_getsockname(&l->io.tcp, (struct sockaddr *)&name, &len) == 0)
         s2s__address_print((const struct sockaddr *)&name, bound);
     return S2S_OK;
+}
+
+/* Every socket that was passed under this name. */
+static s2s_err listen_passed(components *c, char *address, char bound[S2S_ADDRESS_MAX], char why[S2S_TEXT_MAX])
+{
+    place at = {.address = address};
+    for (size_t nth = 0; nth < LISTEN_FD_MAX; nth++) {
+        s2s_err err = listen_fd(address + strlen(LISTEN_FD_PREFIX), nth, &at.fd, why);
+        if (err != S2S_OK)
+            return err == S2S_E_NOTFOUND && nth > 0 ? S2S_OK : err;
+        if ((err = listen_at(c, &at, bound, why)) != S2S_OK)
+            return err;
+    }
+    return S2S_OK;
+}
+
+s2s_err components_listen(components *c, char *address, char bound[S2S_ADDRESS_MAX], char why[S2S_TEXT_MAX])
+{
+    static const char UNIX[] = "unix:";
+    place at = {.address = address, .fd = -1};
+    if (strncmp(address, LISTEN_FD_PREFIX, strlen(LISTEN_FD_PREFIX)) == 0)
+        return listen_passed(c, address, bound, why);
+    if (strncmp(address, UNIX, sizeof UNIX - 1) == 0)
+        at.path = address + sizeof UNIX - 1;
+    return listen_at(c, &at, bound, why);
 }
 
 /* -- life ---------------------------------------------------------------------------------------------- */

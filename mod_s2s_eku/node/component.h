@@ -29,8 +29,9 @@ typedef struct components_ops {
 /* `accounts` are borrowed. S2S_OK, S2S_E_NOMEM. */
 s2s_err components_new(const s2s_env *env, uv_loop_t *loop, const config_account *accounts, size_t accounts_len,
                        const components_ops *ops, void *user, components **out);
-/* "ADDRESS:PORT" or "unix:/path"; `address` is borrowed. `bound` (may be NULL) takes the real address of a TCP listener.
- * S2S_E_SYNTAX: not such an address; else S2S_E_IO, S2S_E_EXISTS, S2S_E_NOMEM. */
+/* "ADDRESS:PORT", "unix:/path", or "fd:NAME" for all sockets that the service manager passed under that name; `address` is
+ * borrowed. `bound` (may be NULL) takes the real address of a TCP listener. S2S_E_SYNTAX: not such an address;
+ * S2S_E_NOTFOUND, S2S_E_INVAL: no such socket was passed, or something else; else S2S_E_IO, S2S_E_EXISTS, S2S_E_NOMEM. */
 s2s_err components_listen(components *c, char *address, char bound[S2S_ADDRESS_MAX], char why[S2S_TEXT_MAX]);
 
 /* Other accounts (borrowed) from now on; the old ones may go then. Who is attached stays so, also if the secret is another, unless

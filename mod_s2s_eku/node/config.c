@@ -140,6 +140,7 @@ void config_free(config *c)
     free_texts(c->dns_servers, c->dns_servers_len);
     free_texts(c->dns_anchors, c->dns_anchors_len);
     free(c->control);
+    free(c->user);
     config_wipe(c->dialback_secret);
     free(c->census);
     free(c->http);

@@ -49,7 +49,7 @@ typedef struct config {
     size_t domains_len;
     config_listen *listen;
     size_t listen_len;
-    char **component_listen; /* "ADDRESS:PORT" or "unix:/path" */
+    char **component_listen; /* "ADDRESS:PORT", "unix:/path" or "fd:NAME" */
     size_t component_listen_len;
     config_account *accounts;
     size_t accounts_len;
@@ -77,6 +77,7 @@ typedef struct config {
     char *http;    /* "ADDRESS:PORT"; NULL: none */
     char *census;  /* path of the file that keeps it; NULL: memory only */
     bool census_given; /* not the default */
+    char *user;    /* whom to become once everything is bound; NULL: stay */
     s2s_level log_level;
     bool log_json;
 } config;

@@ -220,6 +220,9 @@ static bool build_log_and_control(const config_reading *r, config *c)
     c->log_level = (s2s_level)number_of(config_node_get(log, "level"), S2S_LOG_INFO);
     c->log_json = number_of(config_node_get(log, "format"), false);
     const config_node *http = config_node_get(r->root, "http");
+    const config_node *user = config_node_get(r->root, "user");
+    if (!copy_text(user && !config_node_is_null(user) ? user : NULL, &c->user))
+        return false;
     c->control = strdup(control ? control->text : CONTROL_DEFAULT);
     return c->control != NULL && copy_text(http && !config_node_is_null(http) ? http : NULL, &c->http);
 }

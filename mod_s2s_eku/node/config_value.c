@@ -5,9 +5,10 @@
 #include <string.h>
 
 #include "node/config_check.h"
+#include "node/listen_fd.h"
 #include "s2s/addr.h"
 
-enum { PORT_MAX = 65535, PORT_DIGITS = 5 };
+enum { PORT_MAX = 65535, PORT_DIGITS = 5, FD_NAME_MAX = 255 };
 
 #define UNIX_PREFIX "unix:"
 
@@ -112,12 +113,21 @@ static void check_form(config_reading *r, config_node *n, bool ok, const char *f
         config_problem_add(r, n, "must be %s, not %s", form, config_quote(&quoted, n->text));
 }
 
+/* As FileDescriptorName= takes them (systemd.socket(5)); ':' separates them on the way. */
+static bool fd_name_ok(const char *name)
+{
+    return *name && strlen(name) <= FD_NAME_MAX && !strchr(name, ':');
+}
+
 static void check_listen(config_reading *r, config_node *n, const config_key *row)
 {
+    if (strncmp(n->text, LISTEN_FD_PREFIX, strlen(LISTEN_FD_PREFIX)) == 0 &&
+        fd_name_ok(n->text + strlen(LISTEN_FD_PREFIX)))
+        return;
     if (strncmp(n->text, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0)
         config_check_socket(r, n, strlen(UNIX_PREFIX));
     else
-        check_form(r, n, address_ok(n->text, row->least), "ADDRESS:PORT, [IPV6]:PORT or unix:/PATH");
+        check_form(r, n, address_ok(n->text, row->least), "ADDRESS:PORT, [IPV6]:PORT, unix:/PATH or fd:NAME");
 }
 
 static bool pin_ok(const char *text)

@@ -11,10 +11,13 @@
 
 #include "control.h"
 #include "http.h"
+#include "listen_fd.h"
 #include "log.h"
 #include "node.h"
+#include "notify.h"
 #include "plugin.h"
 #include "policy.h"
+#include "privilege.h"
 #include "protocol/log.h"
 #include "reload.h"
 
@@ -33,6 +36,7 @@ typedef struct program {
     control *control;
     reload *reload;
     http *http;
+    notify notify;
     uv_signal_t signals[SIGNALS];
     size_t signals_len;
     bool stopping;
@@ -56,11 +60,13 @@ static void on_node_stopped(void *user)
     for (size_t i = 0; i < p->signals_len; i++)
         uv_close((uv_handle_t *)&p->signals[i], NULL);
     p->signals_len = 0;
+    notify_stop(&p->notify);
 }
 
 static void stop(program *p)
 {
     p->stopping = true;
+    notify_send(&p->notify, "STOPPING=1");
     control_stop(p->control);
     reload_stop(p->reload);
     http_stop(p->http);
@@ -70,12 +76,21 @@ static void stop(program *p)
         on_node_stopped(p);
 }
 
+/* The caller owns the answer. */
+static json_t *reload_now(program *p)
+{
+    notify_reloading(&p->notify);
+    json_t *answer = reload_run(p->reload);
+    notify_send(&p->notify, "READY=1");
+    return answer;
+}
+
 static void on_signal(uv_signal_t *handle, int number)
 {
     program *p = handle->data;
     s2s_field field = {"signal", s2s_str_of(strsignal(number))};
     if (number == SIGHUP) {
-        json_decref(p->stopping ? NULL : reload_run(p->reload));
+        json_decref(p->stopping ? NULL : reload_now(p));
     } else if (p->stopping) {
         s2s__log(&p->env, S2S_LOG_WARN, "stopped at once, streams were cut", &field, 1);
         _exit(EXIT_START);
@@ -139,8 +154,7 @@ static s2s_err prepare(program *p, bool check)
 
 static json_t *reload_on_command(void *user)
 {
-    program *p = user;
-    return reload_run(p->reload);
+    return reload_now(user);
 }
 
 static s2s_err listen_http(program *p, char why[S2S_TEXT_MAX])
@@ -161,7 +175,9 @@ static s2s_err listen_all(program *p, char why[S2S_TEXT_MAX])
     const control_ops ops = {reload_on_command, p};
     reload_options o = {.env = &p->env, .loop = &p->loop, .file = p->file, .started = p->config, .node = p->node,
                         .policy = p->policy};
-    s2s_err err = reload_new(&o, &p->reload);
+    s2s_err err = listen_fd_check(p->config->component_listen, p->config->component_listen_len, why);
+    if (err == S2S_OK)
+        err = reload_new(&o, &p->reload);
     if (err == S2S_OK)
         err = watch_signals(p);
     if (err == S2S_OK && p->config->control)
@@ -170,6 +186,8 @@ static s2s_err listen_all(program *p, char why[S2S_TEXT_MAX])
         err = listen_http(p, why);
     if (err == S2S_OK)
         err = node_listen(p->node, why);
+    if (err == S2S_OK)
+        err = privilege_drop(&p->env, p->config, p->file, why);
     return err;
 }
 
@@ -178,12 +196,15 @@ static int run(program *p, bool check)
     char why[S2S_TEXT_MAX] = "";
     int status = prepare(p, check) == S2S_OK ? EXIT_GOOD : EXIT_USAGE;
     if (status == EXIT_GOOD && !check) {
+        notify_start(&p->notify, &p->env, &p->loop);
         s2s_err err = listen_all(p, why);
         s2s_field field = err == S2S_OK ? (s2s_field){"version", S2S_STR(S2S_VERSION)}
                                         : (s2s_field){"why", s2s_str_of(*why ? why : s2s_strerror(err))};
         s2s__log(&p->env, err == S2S_OK ? S2S_LOG_INFO : S2S_LOG_ERROR, err == S2S_OK ? "ready" : "could not start",
                  &field, 1);
         status = err == S2S_OK ? EXIT_GOOD : EXIT_START;
+        if (err == S2S_OK)
+            notify_send(&p->notify, "READY=1");
     }
     if (status != EXIT_GOOD || check)
         stop(p);

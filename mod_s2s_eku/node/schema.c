@@ -88,6 +88,7 @@ const config_key config_schema[] = {
     S2S_LIMITS(S2S_X)
 #undef S2S_X
 
+    {"user", CONFIG_TEXT, .none = true},
     {"control", CONFIG_SOCKET},
     {"census", CONFIG_OUTPUT},
     {"http", CONFIG_ADDRESS, .none = true},

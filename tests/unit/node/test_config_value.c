@@ -111,10 +111,10 @@ Test(config_value, refuses_what_is_not_an_address)
     }
     static const config_row other[] = {
         {DOMAINS "components: {listen: ['x', 'unix:']}\n",
-         AT(2, 23) "components.listen[0]: must be ADDRESS:PORT, [IPV6]:PORT or unix:/PATH, not \"x\"\n"
+         AT(2, 23) "components.listen[0]: must be ADDRESS:PORT, [IPV6]:PORT, unix:/PATH or fd:NAME, not \"x\"\n"
          AT(2, 28) "components.listen[1]: a path is missing after \"unix:\"\n"},
         {DOMAINS "components: {listen: x}\n",
-         AT(2, 22) "components.listen: must be ADDRESS:PORT, [IPV6]:PORT or unix:/PATH, not \"x\"\n"},
+         AT(2, 22) "components.listen: must be ADDRESS:PORT, [IPV6]:PORT, unix:/PATH or fd:NAME, not \"x\"\n"},
         {DOMAINS "routes: [{match: b.example, address: '127.0.0.1:0'}]\n", /* nothing can be reached there */
          AT(2, 38) "routes[0].address: must be ADDRESS:PORT or [IPV6]:PORT, not \"127.0.0.1:0\"\n"},
         {DOMAINS "dns: {servers: [127.0.0.53, 127.0.0.53@53, '::1', '::1@5353']}\n", ""},
