@@ -56,8 +56,7 @@ struct components {
 
 /* -- accounts ------------------------------------------------------------------------------------------ */
 
-/* `domain` in normal form. */
-static const config_account *find_account(const components *c, s2s_str domain)
+const config_account *components_account(const components *c, s2s_str domain)
 {
     size_t i = name_index_find(&c->by_domain, domain);
     return i < c->accounts_len ? &c->accounts[i] : NULL;
@@ -70,18 +69,18 @@ static client **slot_of(const components *c, const config_account *account)
 
 bool components_has(const components *c, s2s_str domain)
 {
-    return find_account(c, domain) != NULL;
+    return components_account(c, domain) != NULL;
 }
 
 bool components_attached(const components *c, s2s_str domain)
 {
-    const config_account *account = find_account(c, domain);
+    const config_account *account = components_account(c, domain);
     return account && *slot_of(c, account);
 }
 
 s2s_err components_deliver(components *c, s2s_str domain, const s2s_stanza *stanza)
 {
-    const config_account *account = find_account(c, domain);
+    const config_account *account = components_account(c, domain);
     client *to = account ? *slot_of(c, account) : NULL;
     if (!to)
         return S2S_E_NOTFOUND;
@@ -114,12 +113,14 @@ static const config_account *on_account(void *user, s2s_str to)
 {
     const client *k = user;
     char domain[S2S_DOMAIN_MAX + 1];
-    return s2s_domain_normalise(to, domain) == S2S_OK ? find_account(k->owner, s2s_str_of(domain)) : NULL;
+    return s2s_domain_normalise(to, domain) == S2S_OK ? components_account(k->owner, s2s_str_of(domain)) : NULL;
 }
 
 static bool on_attach(void *user, const config_account *account)
 {
     client *k = user, **slot = slot_of(k->owner, account);
+    if (*slot && account->replace) /* a component whose host died is known by its next start, long before TCP notices */
+        component_stream_close((*slot)->stream, S2S_COND_CONFLICT, "replaced by a new connection");
     if (*slot || k->owner->stopping)
         return false;
     *slot = k;
@@ -195,7 +196,7 @@ static void on_gone(void *user)
 static void move_client(client *k)
 {
     if (k->account) {
-        const config_account *now = find_account(k->owner, s2s_str_of(k->account->domain));
+        const config_account *now = components_account(k->owner, s2s_str_of(k->account->domain));
         if (!now)
             log_client(k, "component detached", "its account is not in the configuration any more");
         else

@@ -38,7 +38,8 @@ s2s_err components_listen(components *c, char *address, char bound[S2S_ADDRESS_M
  * the account is gone. S2S_E_NOMEM: nothing has changed. */
 s2s_err components_replace(components *c, const config_account *accounts, size_t accounts_len);
 
-/* `domain` is in normal form. */
+/* `domain` is in normal form. The account, or NULL; lent until components_replace(). */
+const config_account *components_account(const components *c, s2s_str domain);
 bool components_has(const components *c, s2s_str domain);
 bool components_attached(const components *c, s2s_str domain);
 /* S2S_OK: taken. Else not: S2S_E_NOTFOUND (nothing attached), S2S_E_LIMIT (too far behind), S2S_E_NOMEM. */

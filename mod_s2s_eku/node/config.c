@@ -97,6 +97,7 @@ static void free_account(config_account *a)
     free(a->domain);
     free(a->certificate);
     free(a->key);
+    free_texts(a->talk_to.list, a->talk_to.len);
 }
 
 static void free_remote(config_remote *r)
@@ -111,6 +112,8 @@ static void free_domain(config_domain *d)
     free(d->name);
     free(d->certificate);
     free(d->key);
+    for (size_t i = 0; i < CONFIG_CONTACT_KINDS; i++)
+        free_texts(d->contacts[i].list, d->contacts[i].len);
 }
 
 void config_free(config *c)

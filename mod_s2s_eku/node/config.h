@@ -11,16 +11,34 @@
 
 /* All strings are NUL-terminated, owned by the configuration, paths made absolute against the directory
  * of the configuration file. Domains are in normal form (s2s_domain_normalise). */
+/* Whom people reach about a domain (XEP-0157), by the names of its form's fields. */
+#define CONFIG_CONTACTS(X) X(abuse) X(admin) X(feedback) X(sales) X(security) X(status) X(support)
+enum {
+#define S2S_X(field) CONFIG_CONTACT_##field,
+    CONFIG_CONTACTS(S2S_X)
+#undef S2S_X
+    CONFIG_CONTACT_KINDS
+};
+
+typedef struct config_texts {
+    char **list;
+    size_t len;
+} config_texts;
+
 typedef struct config_domain {
     char *name;
     char *certificate, *key;
     bool echo; /* services: [echo] */
+    config_texts contacts[CONFIG_CONTACT_KINDS];
 } config_domain;
 
 typedef struct config_account {
     char *domain;
     char *secret;            /* from `secret` or the trimmed first line of `secret_file` */
     char *certificate, *key; /* its own, or those of the domain above that covers it; never NULL after loading */
+    bool replace;            /* a new connection takes the place of the one that is there; else it is refused */
+    bool restricted;         /* talks to `talk_to` alone */
+    config_texts talk_to;    /* patterns in normal form */
 } config_account;
 
 typedef struct config_route {
@@ -62,7 +80,7 @@ typedef struct config {
     bool require_eku, any_eku, client_only, dane, dialback, allow;
     eku_ocsp ocsp;
     char *dialback_secret; /* the trimmed first line of the file; NULL: made at start */
-    bool bidi;
+    bool bidi, version_os;
     config_remote *remotes;
     size_t remotes_len;
     config_route *routes;

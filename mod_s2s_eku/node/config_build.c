@@ -54,6 +54,20 @@ static bool build_texts(const config_node *list, char ***out, size_t *len)
     return true;
 }
 
+static bool build_contacts(const config_node *contacts, config_texts out[CONFIG_CONTACT_KINDS])
+{
+    static const char *const NAMES[] = {
+#define S2S_X(field) #field,
+        CONFIG_CONTACTS(S2S_X)
+#undef S2S_X
+    };
+    for (size_t i = 0; i < CONFIG_CONTACT_KINDS; i++) {
+        if (!build_texts(config_node_get(contacts, NAMES[i]), &out[i].list, &out[i].len))
+            return false;
+    }
+    return true;
+}
+
 static bool build_domains(const config_reading *r, config *c)
 {
     const config_node *list = config_node_get(r->root, "domains");
@@ -64,7 +78,8 @@ static bool build_domains(const config_reading *r, config *c)
         d->echo = config_node_count(config_node_get(n, "services")) > 0; /* the only word there is */
         if (!copy_text(config_node_get(n, "name"), &d->name) ||
             !copy_text(config_node_get(n, "certificate"), &d->certificate) ||
-            !copy_text(config_node_get(n, "key"), &d->key))
+            !copy_text(config_node_get(n, "key"), &d->key) ||
+            !build_contacts(config_node_get(n, "contacts"), d->contacts))
             return false;
     }
     return true;
@@ -76,10 +91,14 @@ static bool build_account(const config_reading *r, const config_node *n, config_
     const config_node *from = n;
     if (!config_node_get(n, "certificate"))
         from = config_covering_domain(r, domain->text);
+    const config_node *talk_to = config_node_get(n, "talk_to");
+    a->replace = number_of(config_node_get(n, "conflict"), false);
+    a->restricted = talk_to != NULL;
     return copy_text(domain, &a->domain) &&
            copy_text(secret ? secret : config_node_get(n, "secret_file"), &a->secret) &&
            copy_text(config_node_get(from, "certificate"), &a->certificate) &&
-           copy_text(config_node_get(from, "key"), &a->key);
+           copy_text(config_node_get(from, "key"), &a->key) &&
+           build_texts(talk_to, &a->talk_to.list, &a->talk_to.len);
 }
 
 static bool build_components(const config_reading *r, config *c)
@@ -144,6 +163,7 @@ static bool build_policy(const config_reading *r, config *c)
     c->dialback = number_of(config_node_get(policy, "dialback"), false);
     c->allow = number_of(config_node_get(policy, "allow"), true);
     c->bidi = number_of(config_node_get(r->root, "bidi"), false);
+    c->version_os = number_of(config_node_get(r->root, "version_os"), false);
     const config_node *secret = config_node_get(policy, "dialback_secret_file");
     if (secret && !config_node_is_null(secret) && !copy_text(secret, &c->dialback_secret))
         return false;

@@ -36,6 +36,7 @@ static void wanted(const config_key *row, char *out, size_t room)
     case CONFIG_SECRET:
     case CONFIG_SECRET_FILE:
     case CONFIG_PIN:
+    case CONFIG_URI:
     case CONFIG_TEXT: (void)snprintf(out, room, "text"); return;
     }
 }
@@ -144,6 +145,7 @@ static void check_scalar(config_reading *r, config_node *n, const config_key *ro
     case CONFIG_SECRET:
     case CONFIG_SECRET_FILE:
     case CONFIG_PIN:
+    case CONFIG_URI:
     case CONFIG_TEXT: config_check_value(r, n, row); break;
     }
     if (row->now && !n->bad && strcmp(n->text, row->now) != 0)

@@ -136,6 +136,15 @@ static bool pin_ok(const char *text)
     return eku_pin_decode(text, hash) == S2S_OK;
 }
 
+/* scheme ":" something, RFC 3986 section 3, without blanks. */
+static bool uri_ok(const char *text)
+{
+    static const char LETTERS[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    const char *colon = strchr(text, ':');
+    size_t scheme = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.");
+    return colon && colon[1] && scheme > 0 && text + scheme == colon && strchr(LETTERS, *text) && !strpbrk(text, " <>\"");
+}
+
 static bool has_controls(const config_node *n)
 {
     for (size_t i = 0; i < n->len; i++) {
@@ -173,6 +182,9 @@ void config_check_value(config_reading *r, config_node *n, const config_key *row
         check_form(r, n, pin_ok(n->text), "sha256/ and the base64 of a SHA-256 hash");
         return;
     case CONFIG_OUTPUT: config_check_output(r, n); return;
+    case CONFIG_URI:
+        check_form(r, n, uri_ok(n->text), "a URI such as mailto:admin@example.org");
+        return;
     case CONFIG_SECRET:
     case CONFIG_TEXT:
     case CONFIG_MAPPING:

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "access.h"
 #include "certificates.h"
 #include "component.h"
 #include "name_index.h"
@@ -28,6 +29,7 @@ struct node {
     s2s_time since;
     bool federation_full; /* s2s_federation_send() said S2S_E_AGAIN, ops->drained has not come */
     bool stopping;
+    bool has_rules; /* some component may not talk to everybody */
 };
 
 /* -- the way of a stanza ------------------------------------------------------------------------------- */
@@ -118,12 +120,22 @@ static void route_answer(void *user, const s2s_stanza *answer)
     route(user, answer);
 }
 
+/* What comes in, from either side: passes if the components' rules permit it. The answers that the node makes itself are not asked:
+ * a refusal must reach its sender. */
+static void route_if_permitted(node *n, const s2s_stanza *st)
+{
+    if (!n->has_rules || access_permits(n->components, st))
+        route(n, st);
+    else if (!pings_take(&n->pings, st))
+        bounce(n, st, S2S_SE_NOT_ALLOWED, "the component is not configured to talk to this domain");
+}
+
 /* -- the federation's side ----------------------------------------------------------------------------- */
 
 static bool on_deliver(void *user, const s2s_stanza *stanza)
 {
     node *n = user;
-    route(n, stanza);
+    route_if_permitted(n, stanza);
     return n->stopping || !components_slow(n->components);
 }
 
@@ -156,7 +168,7 @@ static bool on_component_stanza(void *user, const s2s_stanza *stanza)
     s2s_stanza addressed = *stanza;
     s2s_jid from;
     if (stanza->to.ptr) {
-        route(n, stanza);
+        route_if_permitted(n, stanza);
     } else if (s2s_jid_split(stanza->from, &from) == S2S_OK) {
         addressed.to = from.domain; /* the error comes from its own domain: there is no other */
         bounce(n, &addressed, S2S_SE_BAD_REQUEST, "a stanza from a component needs a 'to' (XEP-0114)");
@@ -293,7 +305,8 @@ s2s_err node_new(const node_options *options, FILE *errors, node **out)
     n->options = *options;
     n->since = uv_now(options->loop);
     n->pings = (pings){.env = options->env, .loop = options->loop};
-    n->services = (services){.env = options->env, .accounts = c->accounts, .accounts_len = c->accounts_len,
+    n->has_rules = access_has_rules(c);
+    n->services = (services){.env = options->env, .accounts = c->accounts, .accounts_len = c->accounts_len, .os = c->version_os,
                              .answer = route_answer, .user = n};
     err = index_domains(n, c, &n->domains);
     if (err == S2S_OK)
@@ -329,6 +342,8 @@ s2s_err node_replace(node *n, const config *c, s2s_setup *setup)
     n->options.config = c;
     n->services.accounts = c->accounts;
     n->services.accounts_len = c->accounts_len;
+    n->services.os = c->version_os;
+    n->has_rules = access_has_rules(c);
     s2s_federation_replace(n->federation, setup);
     certificates_look(n->certificates);
     return S2S_OK;

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "node/config.h"
 #include "s2s/limits.h"
 
 #define WORDS(...) .words = (const char *const[]){__VA_ARGS__, NULL}
@@ -20,6 +21,11 @@ const config_key config_schema[] = {
     {"domains[].key", CONFIG_FILE, .required = true},
     {"domains[].services", CONFIG_LIST},
     {"domains[].services[]", CONFIG_WORD, WORDS("echo")},
+    {"domains[].contacts", CONFIG_MAPPING},
+#define S2S_X(field)                                                                               \
+    {"domains[].contacts." #field, CONFIG_LIST, .single = true}, {"domains[].contacts." #field "[]", CONFIG_URI},
+    CONFIG_CONTACTS(S2S_X)
+#undef S2S_X
 
     {"listen", CONFIG_LIST},
     {"listen[]", CONFIG_MAPPING},
@@ -36,6 +42,9 @@ const config_key config_schema[] = {
     {"components.accounts[].secret_file", CONFIG_SECRET_FILE},
     {"components.accounts[].certificate", CONFIG_FILE},
     {"components.accounts[].key", CONFIG_FILE},
+    {"components.accounts[].conflict", CONFIG_WORD, WORDS("refuse", "replace")},
+    {"components.accounts[].talk_to", CONFIG_LIST, .single = true},
+    {"components.accounts[].talk_to[]", CONFIG_MATCH},
 
     {"trust", CONFIG_MAPPING},
     {"trust.system", CONFIG_BOOL},
@@ -67,6 +76,7 @@ const config_key config_schema[] = {
     {"policy.remotes[].allow", CONFIG_BOOL},
 
     {"bidi", CONFIG_BOOL},
+    {"version_os", CONFIG_BOOL},
 
     {"routes", CONFIG_LIST},
     {"routes[]", CONFIG_MAPPING},

@@ -24,6 +24,7 @@ typedef enum config_type {
     CONFIG_SECRET,
     CONFIG_SECRET_FILE,   /* the secret is its first line, without blanks around it */
     CONFIG_PIN,           /* "sha256/BASE64" of a SubjectPublicKeyInfo */
+    CONFIG_URI,           /* "mailto:a@b.example" */
     CONFIG_TEXT,
 } config_type;
 

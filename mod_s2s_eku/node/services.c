@@ -3,12 +3,15 @@
 #include "services.h"
 
 #include <string.h>
+#include <sys/utsname.h>
 
 #include "protocol/xml/ns.h"
 #include "protocol/xml/tree.h"
 
 #define PROGRAM_NAME "s2sd"
 #define ECHO_USER "echo"
+#define NS_FORM "jabber:x:data"
+#define FORM_SERVERINFO "http://jabber.org/network/serverinfo"
 
 /* The largest answer of ours: a list of all components. */
 enum { ANSWER_MAX = 1 << 20 };
@@ -48,18 +51,54 @@ static void put_element(s2s__buf *out, const char *name, const char *attribute, 
     s2s__buf_puts(out, "/>");
 }
 
+static void put_value(s2s__buf *out, const char *text)
+{
+    s2s__buf_puts(out, "<value>");
+    s2s__buf_escape(out, s2s_str_of(text));
+    s2s__buf_puts(out, "</value>");
+}
+
+/* XEP-0157, DI-05: a form, if there is anything to tell. */
+static void put_contacts(s2s__buf *out, const config_domain *domain)
+{
+    static const char *const FIELDS[] = {
+#define S2S_X(field) #field "-addresses",
+        CONFIG_CONTACTS(S2S_X)
+#undef S2S_X
+    };
+    bool any = false;
+    for (size_t i = 0; i < CONFIG_CONTACT_KINDS; i++)
+        any = any || domain->contacts[i].len > 0;
+    if (!any)
+        return;
+    s2s__buf_puts(out, "<x xmlns='" NS_FORM "' type='result'><field var='FORM_TYPE' type='hidden'>"
+                       "<value>" FORM_SERVERINFO "</value></field>");
+    for (size_t i = 0; i < CONFIG_CONTACT_KINDS; i++) {
+        const config_texts *addresses = &domain->contacts[i];
+        if (addresses->len == 0)
+            continue;
+        s2s__buf_puts(out, "<field");
+        s2s__buf_attr(out, "var", s2s_str_of(FIELDS[i]));
+        s2s__buf_puts(out, " type='list-multi'>");
+        for (size_t k = 0; k < addresses->len; k++)
+            put_value(out, addresses->list[k]);
+        s2s__buf_puts(out, "</field>");
+    }
+    s2s__buf_puts(out, "</x>");
+}
+
 /* XEP-0030 section 3, DI-01: exactly what is served. */
 static bool take_disco_info(const services *s, const config_domain *domain, const s2s__node *query, s2s__buf *out)
 {
     static const char *const FEATURES[] = {NS_DISCO_INFO, NS_DISCO_ITEMS, NS_VERSION, NS_PING};
     (void)s;
-    (void)domain;
     if (s2s__node_attr(query, "node").ptr)
         return false;
     s2s__buf_puts(out, "<query xmlns='" NS_DISCO_INFO "'>"
                        "<identity category='server' type='im' name='" PROGRAM_NAME "'/>");
     for (size_t i = 0; i < sizeof FEATURES / sizeof *FEATURES; i++)
         put_element(out, "feature", "var", FEATURES[i]);
+    put_contacts(out, domain);
     s2s__buf_puts(out, "</query>");
     return true;
 }
@@ -85,14 +124,20 @@ static bool take_disco_items(const services *s, const config_domain *domain, con
     return true;
 }
 
-/* XEP-0092, DI-03. The operating system is nobody's business. */
+/* XEP-0092, DI-03. The operating system is nobody's business, unless the operator says so; its version never is. */
 static bool take_version(const services *s, const config_domain *domain, const s2s__node *query, s2s__buf *out)
 {
-    (void)s;
+    struct utsname system;
     (void)domain;
     (void)query;
     s2s__buf_puts(out, "<query xmlns='" NS_VERSION "'><name>" PROGRAM_NAME "</name>"
-                       "<version>" S2S_VERSION "</version></query>");
+                       "<version>" S2S_VERSION "</version>");
+    if (s->os && uname(&system) == 0) {
+        s2s__buf_puts(out, "<os>");
+        s2s__buf_escape(out, s2s_str_of(system.sysname));
+        s2s__buf_puts(out, "</os>");
+    }
+    s2s__buf_puts(out, "</query>");
     return true;
 }
 

@@ -14,6 +14,7 @@ typedef struct services {
     const s2s_env *env;
     const config_account *accounts; /* the items of service discovery */
     size_t accounts_len;
+    bool os; /* the version tells the operating system */
     services_answer *answer;
     void *user;
 } services;

@@ -22,7 +22,7 @@ enum { PATIENCE_SECONDS = 20, READ_ROOM = 16384 };
 
 static char chat_domain[] = "chat.example", news_domain[] = "news.example", secret[] = FIXTURE_SECRET;
 static const config_account ACCOUNTS[] = {{.domain = chat_domain, .secret = secret},
-                                          {.domain = news_domain, .secret = secret}};
+                                          {.domain = news_domain, .secret = secret, .replace = true}};
 
 static void remember(fixture *f, const s2s_stanza *st)
 {

@@ -22,7 +22,7 @@ typedef struct fixture {
     char last[FIXTURE_TEXT_MAX]; /* the last stanza or undelivered one */
 } fixture;
 
-/* Accounts: chat.example, news.example. */
+/* Accounts: chat.example, and news.example, where a new connection replaces the old one. */
 void fixture_start(fixture *f);
 void fixture_listen(fixture *f); /* on loopback; limits may be set before */
 void fixture_stop(fixture *f);   /* asserts that nothing is left */

@@ -161,6 +161,39 @@ Test(component_stream, second_stream_of_a_component_is_a_conflict_and_the_first_
     script_close(&first);
 }
 
+Test(component_stream, new_stream_replaces_the_first_where_it_may)
+{
+    script first, second;
+    fixture_listen(&f);
+    script_attach(&first, &f, "news.example");
+    script_attach(&second, &f, "news.example");
+    script_expect(&first, "<stream:error><conflict ");
+    script_expect_end(&first);
+    script_close(&first);
+    cr_expect(components_attached(f.components, S2S_STR("news.example")));
+    s2s_stanza st = {.kind = S2S_MESSAGE, .to = S2S_STR("a@news.example"), .inner = S2S_STR("<body>x</body>")};
+    cr_expect_eq(components_deliver(f.components, S2S_STR("news.example"), &st), S2S_OK);
+    script_expect(&second, "<message to='a@news.example'><body>x</body></message>");
+    cr_expect_eq(f.undelivered, 0);
+    script_close(&second);
+}
+
+Test(component_stream, wrong_secret_replaces_nobody)
+{
+    script first, second;
+    fixture_listen(&f);
+    script_attach(&first, &f, "news.example");
+    script_connect(&second, &f);
+    script_shake(&second, SCRIPT_HEADER("news.example"), "wrong");
+    script_expect(&second, "<stream:error><not-authorized ");
+    script_expect_end(&second);
+    script_close(&second);
+    s2s_stanza st = {.kind = S2S_MESSAGE, .to = S2S_STR("a@news.example"), .inner = S2S_STR("<body>still</body>")};
+    cr_expect_eq(components_deliver(f.components, S2S_STR("news.example"), &st), S2S_OK);
+    script_expect(&first, "<message to='a@news.example'><body>still</body></message>");
+    script_close(&first);
+}
+
 Test(component_stream, large_elements_are_refused_before_and_after_the_handshake) /* DO-01, DO-04 */
 {
     script s;

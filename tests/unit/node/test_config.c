@@ -36,6 +36,7 @@ static const char whole[] =
     "    certificate: a.pem\n"
     "    key: a.key\n"
     "    services: [echo]\n"
+    "    contacts: {abuse: 'mailto:abuse@example.org'}\n"
     "  - {name: b.example.org, certificate: b.pem, key: b.key, services: []}\n"
     "listen:\n"
     "  - address: \"[::]:5269\"\n"
@@ -43,8 +44,8 @@ static const char whole[] =
     "components:\n"
     "  listen: [127.0.0.1:5347, \"unix:/run/c.sock\", \"unix:c.sock\"]\n"
     "  accounts:\n"
-    "    - {domain: chat.example.org, secret_file: chat.secret}\n"
-    "    - {domain: x.b.example.org, secret: two}\n"
+    "    - {domain: chat.example.org, secret_file: chat.secret, conflict: replace, talk_to: [\"*.CORP.example\"]}\n"
+    "    - {domain: x.b.example.org, secret: two, talk_to: []}\n"
     "    - {domain: b.example.org, secret: three}\n"
     "    - {domain: other.example, secret: four, certificate: b.pem, key: b.key}\n"
     "    - {domain: own.example.org, secret: five, certificate: ./b.pem, key: /etc/passwd}\n"
@@ -108,6 +109,11 @@ static void expect_components(const config *c)
             expect_path(c->accounts[i].key, account[i][3]);
     }
     cr_expect_str_eq(c->accounts[4].key, "/etc/passwd");
+    cr_expect(c->accounts[0].replace && c->accounts[0].restricted);
+    cr_assert_eq(c->accounts[0].talk_to.len, 1);
+    cr_expect_str_eq(c->accounts[0].talk_to.list[0], "*.corp.example");
+    cr_expect(c->accounts[1].restricted && c->accounts[1].talk_to.len == 0 && !c->accounts[1].replace);
+    cr_expect_not(c->accounts[2].restricted);
 }
 
 static void expect_policy(const config *c)

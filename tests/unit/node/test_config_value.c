@@ -115,6 +115,18 @@ Test(config_value, refuses_what_is_not_an_address)
          AT(2, 28) "components.listen[1]: a path is missing after \"unix:\"\n"},
         {DOMAINS "components: {listen: x}\n",
          AT(2, 22) "components.listen: must be ADDRESS:PORT, [IPV6]:PORT, unix:/PATH or fd:NAME, not \"x\"\n"},
+        {"domains:\n"
+         "  - name: a.example\n    certificate: a.pem\n    key: a.key\n    contacts:\n"
+         "      abuse: nobody\n      admin: ['mailto:a@a.example', ':a', 'mail to:a', '9:a', 'xmpp:']\n      suport: x:y\n",
+         AT(6, 14) "domains[0].contacts.abuse: must be a URI such as mailto:admin@example.org, not \"nobody\"\n"
+         AT(7, 37) "domains[0].contacts.admin[1]: must be a URI such as mailto:admin@example.org, not \":a\"\n"
+         AT(7, 43) "domains[0].contacts.admin[2]: must be a URI such as mailto:admin@example.org, not \"mail to:a\"\n"
+         AT(7, 56) "domains[0].contacts.admin[3]: must be a URI such as mailto:admin@example.org, not \"9:a\"\n"
+         AT(7, 63) "domains[0].contacts.admin[4]: must be a URI such as mailto:admin@example.org, not \"xmpp:\"\n"
+         AT(8, 7) "domains[0].contacts.suport: unknown key; did you mean \"support\"?\n"},
+        {DOMAINS "components: {listen: ['fd:components', 'fd:', 'fd:a:b']}\n",
+         AT(2, 40) "components.listen[1]: must be ADDRESS:PORT, [IPV6]:PORT, unix:/PATH or fd:NAME, not \"fd:\"\n"
+         AT(2, 47) "components.listen[2]: must be ADDRESS:PORT, [IPV6]:PORT, unix:/PATH or fd:NAME, not \"fd:a:b\"\n"},
         {DOMAINS "routes: [{match: b.example, address: '127.0.0.1:0'}]\n", /* nothing can be reached there */
          AT(2, 38) "routes[0].address: must be ADDRESS:PORT or [IPV6]:PORT, not \"127.0.0.1:0\"\n"},
         {DOMAINS "dns: {servers: [127.0.0.53, 127.0.0.53@53, '::1', '::1@5353']}\n", ""},

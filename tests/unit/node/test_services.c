@@ -168,3 +168,52 @@ Test(services, without_memory_the_answer_is_an_error_or_right)
         cr_expect_eq(t.live, 0);
     }
 }
+
+static const char *ask(services *s, const config_domain *domain, answers *got, const char *inner)
+{
+    s2s_jid to;
+    s2s_stanza st = {.kind = S2S_IQ, .from = S2S_STR("u@peer.example/r"), .to = S2S_STR("our.example"), .id = S2S_STR("1"),
+                     .type = S2S_STR("get"), .attrs = S2S_STR(""), .inner = s2s_str_of(inner)};
+    cr_assert_eq(s2s_jid_split(st.to, &to), S2S_OK);
+    got->count = 0;
+    services_take(s, domain, &to, &st);
+    cr_assert_eq(got->count, 1);
+    return got->text;
+}
+
+Test(services, contacts_are_a_form_in_disco_info)
+{
+    /* DI-05 */
+    static char ours[] = "our.example", one[] = "mailto:abuse@our.example?subject=a&b", two[] = "xmpp:abuse@our.example",
+                three[] = "https://our.example/security";
+    char *abuse[] = {one, two}, *security[] = {three};
+    config_domain domain = {.name = ours};
+    answers got = {0};
+    test_env t;
+    test_env_init(&t);
+    services s = {.env = &t.env, .answer = take, .user = &got};
+    domain.contacts[CONFIG_CONTACT_abuse] = (config_texts){abuse, 2};
+    domain.contacts[CONFIG_CONTACT_security] = (config_texts){security, 1};
+    const char *text = ask(&s, &domain, &got, "<query xmlns='" DISCO_INFO "'/>");
+    cr_expect_not_null(strstr(text, "<x xmlns='jabber:x:data' type='result'><field var='FORM_TYPE' type='hidden'>"
+        "<value>http://jabber.org/network/serverinfo</value></field>"
+        "<field var='abuse-addresses' type='list-multi'><value>mailto:abuse@our.example?subject=a&amp;b</value>"
+        "<value>xmpp:abuse@our.example</value></field>"
+        "<field var='security-addresses' type='list-multi'><value>https://our.example/security</value></field></x></query>"),
+        "%s", text);
+    cr_expect_eq(t.live, 0);
+}
+
+Test(services, operating_system_is_told_only_if_the_operator_says_so) /* DI-03 */
+{
+    static char ours[] = "our.example";
+    config_domain domain = {.name = ours};
+    answers got = {0};
+    test_env t;
+    test_env_init(&t);
+    services s = {.env = &t.env, .answer = take, .user = &got};
+    cr_expect_null(strstr(ask(&s, &domain, &got, "<query xmlns='jabber:iq:version'/>"), "<os>"));
+    s.os = true;
+    cr_expect_not_null(strstr(ask(&s, &domain, &got, "<query xmlns='jabber:iq:version'/>"), "<os>Linux</os></query>"), "%s",
+                       got.text);
+}
