@@ -259,6 +259,18 @@ void oracle_died(int server, int life)
 
 /* -- the end ------------------------------------------------------------------------------------------- */
 
+void oracle_check_stuck(void)
+{
+    for (size_t i = 0; i < o.len; i++) {
+        const record *r = &o.records[i];
+        if (r->fate == WAITS && r->offer.may_bounce && r->when > pair_of(&r->offer)->excused_until) {
+            oracle_fail("stanza %zu (server %d, d%03d to d%03d, offered at %.3f) is stuck", i, r->offer.server,
+                        r->offer.from, r->offer.to, (double)r->when / SIM_SECOND);
+            return;
+        }
+    }
+}
+
 bool oracle_settled(void)
 {
     return o.waiting == 0;

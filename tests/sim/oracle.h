@@ -56,6 +56,8 @@ void oracle_died(int server, int life);
 /* True if nothing waits any more. `all`: what still does is a violation unless an excuse is found. */
 bool oracle_settled(void);
 void oracle_settle(void);
+/* Nothing has happened for long: whatever still waits, and did not go down with a stream, waits for ever. */
+void oracle_check_stuck(void);
 
 oracle_totals *oracle_sums(void);
 uint64_t sim_hash(const void *bytes, size_t len);

@@ -96,12 +96,21 @@ static void make_env(sim_life *l, const sim_plan *plan)
 typedef struct late_verdict {
     sim_life *life;
     s2s_ticket ticket;
+    int domain;
     s2s_verdict verdict;
 } late_verdict;
+
+/* What the real policy has said for certain; what a pending answer holds does not count. */
+static void note_trust(sim_life *l, int domain, const s2s_verdict *v)
+{
+    if (v->trusted && domain >= 0)
+        l->trusts[domain] = true;
+}
 
 static void answer_now(void *arg)
 {
     late_verdict *v = arg;
+    note_trust(v->life, v->domain, &v->verdict);
     if (v->life->f) {
         s2s_err err = s2s_federation_answer(v->life->f, v->ticket, &v->verdict);
         if (err != S2S_OK && err != S2S_E_NOTFOUND)
@@ -142,12 +151,14 @@ static s2s_err judge(void *self, const s2s_peer *peer, s2s_ticket ticket, s2s_ve
     if (err != S2S_OK)
         return err;
     check_verdict(l, peer, out);
-    if (!sim_has(sim_world_of()->plan, FAULT_LATE) || sim_chance(&l->rng, 500))
+    if (!sim_has(sim_world_of()->plan, FAULT_LATE) || sim_chance(&l->rng, 500)) {
+        note_trust(l, domain_number(peer->remote), out);
         return S2S_OK;
+    }
     late_verdict *v = malloc(sizeof *v);
     if (!v)
         abort();
-    *v = (late_verdict){l, ticket, *out};
+    *v = (late_verdict){l, ticket, domain_number(peer->remote), *out};
     sim_at(sim_now() + sim_below(&l->rng, 40 * SIM_SECOND), answer_later, v);
     s2s_verdict_init(out);
     out->trusted = true; /* what a pending answer holds must not count */
@@ -172,7 +183,7 @@ static void on_stream(void *user, const s2s_stream_info *info, const s2s_close *
         return;
     int local = domain_number(info->local), remote = domain_number(info->remote);
     bool by_key = l->server->keys && strcmp(info->mechanism, "dialback") == 0;
-    if (!end && !by_key && (!info->verdict || !info->verdict->trusted))
+    if (!end && !by_key && (!info->verdict || !info->verdict->trusted || remote < 0 || !l->trusts[remote]))
         oracle_fail("server %d: stream %s was established without trust", l->server->index, info->id);
     if (!end && (local < 0 || remote < 0))
         oracle_fail("server %d: stream %s was established with %.*s", l->server->index, info->id,
@@ -191,9 +202,9 @@ static void on_stream(void *user, const s2s_stream_info *info, const s2s_close *
         .to_server = sim_world_of()->owner[remote],
         .since = info->since * SIM_MS,
         .established = (info->role == S2S_INITIATOR || info->bidi) && strcmp(info->mechanism, "none") != 0,
-        /* a receiver that holds does not see our close in time (limits.close_ms), and may read what we sent before later */
-        .graceful = end->origin != S2S_ORIGIN_TRANSPORT && end->cond == S2S_COND_NONE &&
-                    !(end->origin == S2S_ORIGIN_LOCAL && sim_has(plan, FAULT_HOLD)),
+        /* A receiver that holds while the stream is closed, by either side, drops what it has not read within
+         * limits.close_ms; and it may read what an earlier stream brought later than what this one did. */
+        .graceful = end->origin != S2S_ORIGIN_TRANSPORT && end->cond == S2S_COND_NONE && !sim_has(plan, FAULT_HOLD),
         /* The peer may run out of time in the moment in which we are done. A certificate that ends takes its stream with it (RFC 6120 section 13.7.2.3). */
         .excused = (end->origin == S2S_ORIGIN_PEER && end->cond == S2S_COND_CONNECTION_TIMEOUT) ||
                    sim_has(plan, FAULT_MEMORY) || sim_has(plan, FAULT_HOLD) ||

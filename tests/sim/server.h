@@ -9,7 +9,7 @@
 #include "sim/authority.h"
 #include "sim/oracle.h"
 
-enum { SERVER_DOMAINS_MAX = 3, SERVER_PORT = 5269, SERVER_DIRECT_PORT = 5270 };
+enum { SERVER_DOMAINS_MAX = 3, SERVER_DOMAINS_ALL = 1000, SERVER_PORT = 5269, SERVER_DIRECT_PORT = 5270 };
 
 typedef struct sim_server sim_server;
 typedef struct sim_life sim_life;
@@ -44,6 +44,7 @@ struct sim_life {
     bool stopping, dead, over;
     bool told_to_pause, holds;
     bool waited;      /* at the end it still waited to be told to go on */
+    bool trusts[SERVER_DOMAINS_ALL]; /* domains whose certificate the real policy has called good */
     uint64_t stop_began;
     sim_burst *backlog;
 };

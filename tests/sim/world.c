@@ -296,6 +296,7 @@ sim_outcome sim_world_run(const sim_plan *plan, bool verbose)
     run_until(w, (uint64_t)(plan->seconds + 1) * SIM_SECOND, NULL);
     zone_heal();
     run_until(w, sim_now() + HEALING_SECONDS * (uint64_t)SIM_SECOND, settled);
+    oracle_check_stuck();
     end(w);
     sim_outcome out = {!oracle_failed(), oracle_trace()};
     if (out.ok)

@@ -18,7 +18,7 @@ import time
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 SEEDS = 15
 LAYERS = ("sim", "dialogs", "unit")
-UNITS = ("test_protocol", "test_protocol_reader", "test_policy_rules", "test_policy_names", "test_federation_queue")
+UNITS = ("test_protocol", "test_protocol_reader", "test_policy_rules", "test_policy_names", "test_federation_queue", "test_federation")
 ENV = dict(os.environ, GNUTLS_SYSTEM_PRIORITY_FILE="/dev/null")
 
 
