@@ -148,7 +148,7 @@ static void strike(sim_world *w, const happening *h)
     case FAULT_SLEEP: /* who sleeps may miss a peer's close, and the time in which it was waited for (limits.close_ms) */
         for (int i = 0; i < w->servers_len; i++)
             net_note_fault(s->index, i);
-        if (s->life)
+        if (s->life && s->life->host->asleep_until < sim_now())
             s->life->host->asleep_until = sim_now() + sim_below(&w->rng, 90 * (uint64_t)SIM_SECOND);
         return;
     case FAULT_VANISH:

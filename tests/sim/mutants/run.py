@@ -3,13 +3,14 @@
 """Plants each bug of bugs.txt in a copy of the tree, builds, and looks which layer of tests
 notices first: the simulator, the dialogs that the bug names, the unit tests.
 
-    tests/sim/mutants/run.py --build DIR [--only NAME] [--table]
+    tests/sim/mutants/run.py --build DIR [--only REGEX]
 
 A layer that notices is enough; a bug that none notices is a hole, and the exit status says so.
 """
 import argparse
 import glob
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -110,10 +111,10 @@ def plant(tree, bug):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", required=True)
-    parser.add_argument("--only")
+    parser.add_argument("--only", default="", help="a regular expression")
     args = parser.parse_args()
     bugs = [b for b in read_bugs(os.path.join(os.path.dirname(__file__), "bugs.txt"))
-            if args.only in (None, b["name"])]
+            if re.search(args.only, b["name"])]
     tree = prepare(os.path.abspath(args.build))
     if judge(tree, {}):
         sys.exit("the tests fail without any planted bug")
