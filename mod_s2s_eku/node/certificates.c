@@ -35,16 +35,19 @@ static void warn(void *arg, const s2s_domain_info *info)
     int64_t now = (int64_t)time(NULL);
     char text[TIME_ROOM] = "";
     struct tm tm;
-    time_t end = (time_t)info->expires;
-    if (!certificates_is_near(info->not_before, info->expires, now))
+    bool early = now < info->not_before, over = info->expires <= now;
+    time_t moment = (time_t)(early ? info->not_before : info->expires);
+    if (!early && !certificates_is_near(info->not_before, info->expires, now))
         return;
-    if (gmtime_r(&end, &tm))
+    if (gmtime_r(&moment, &tm))
         (void)strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
     s2s_field fields[] = {{"domain", info->domain},
                           {"file", s2s_str_of(info->certificate_file)},
-                          {"expires", s2s_str_of(text)}};
-    bool over = info->expires <= now;
-    s2s__log(c->env, over ? S2S_LOG_ERROR : S2S_LOG_WARN,
+                          {early ? "begins" : "expires", s2s_str_of(text)}};
+    if (early)
+        s2s__log(c->env, S2S_LOG_ERROR, "our certificate is not valid yet, other servers refuse it: is the clock right?", fields, 3);
+    else
+        s2s__log(c->env, over ? S2S_LOG_ERROR : S2S_LOG_WARN,
              over ? "our certificate has expired: other servers refuse it"
                   : "our certificate expires soon and has not been renewed",
              fields, 3);

@@ -164,10 +164,12 @@ static void on_undelivered(void *user, const s2s_stanza *stanza)
 static void on_refused(void *user, const char *address, s2s_cond cond, const char *why)
 {
     const client *k = user;
+    const char *domain = component_stream_domain(k->stream);
     s2s_field fields[] = {{"address", s2s_str_of(address)},
                           {"condition", s2s_str_of(s2s_cond_name(cond))},
-                          {"why", s2s_str_of(why)}};
-    s2s__log(k->owner->env, S2S_LOG_WARN, "component stream refused", fields, 3);
+                          {"why", s2s_str_of(why)},
+                          {"domain", s2s_str_of(domain)}};
+    s2s__log(k->owner->env, S2S_LOG_WARN, "component stream refused", fields, *domain ? 4 : 3);
 }
 
 static void check_stopped(components *c)
@@ -274,6 +276,12 @@ static void close_listener(listener *l)
         uv_close(&l->io.handle, on_listener_closed);
 }
 
+static void say_status(char why[S2S_TEXT_MAX], const char *address, int status)
+{
+    const char *hint = status == UV_EADDRINUSE ? "; ss -ltnp shows by whom" : "";
+    (void)snprintf(why, S2S_TEXT_MAX, "%s: %s%s", address, uv_strerror(status), hint);
+}
+
 static s2s_err bind_tcp(listener *l, const char *address, char why[S2S_TEXT_MAX])
 {
     struct sockaddr_storage where;
@@ -284,7 +292,7 @@ static s2s_err bind_tcp(listener *l, const char *address, char why[S2S_TEXT_MAX]
     }
     int status = uv_tcp_bind(&l->io.tcp, (const struct sockaddr *)&where, 0);
     if (status < 0) {
-        (void)snprintf(why, S2S_TEXT_MAX, "%s: %s", address, uv_strerror(status));
+        say_status(why, address, status);
         return S2S_E_IO;
     }
     return S2S_OK;
@@ -343,7 +351,7 @@ static s2s_err listen_at(components *c, const place *at, char bound[S2S_ADDRESS_
     s2s_err err = bind_listener(l, at, why);
     int status = err == S2S_OK ? uv_listen(&l->io.stream, BACKLOG, on_connection) : 0;
     if (status < 0) {
-        (void)snprintf(why, S2S_TEXT_MAX, "%s: %s", at->address, uv_strerror(status));
+        say_status(why, at->address, status);
         err = S2S_E_IO;
     }
     if (err != S2S_OK) {

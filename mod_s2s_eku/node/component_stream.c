@@ -349,7 +349,7 @@ static void take_handshake(component_stream *s, const s2s__item *item)
         return;
     }
     if (!proves_secret(s, s2s__node_text(item->tree, item->node))) {
-        component_stream_close(s, S2S_COND_NOT_AUTHORIZED, "the handshake does not prove the secret");
+        component_stream_close(s, S2S_COND_NOT_AUTHORIZED, "the handshake does not prove the secret: is it the same on both sides?");
         return;
     }
     if (!s->ops->attach(s->user, s->account)) {
@@ -505,6 +505,11 @@ void component_stream_resume(component_stream *s)
         return;
     s->paused = false;
     wake(s);
+}
+
+const char *component_stream_domain(const component_stream *s)
+{
+    return s->account ? s->account->domain : "";
 }
 
 const char *component_stream_address(const component_stream *s)

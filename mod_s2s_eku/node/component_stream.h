@@ -53,6 +53,8 @@ void component_stream_renew(component_stream *s);
 /* Sends what is queued, ends the stream, with an error unless `cond` is S2S_COND_NONE, and closes; bounded by
  * limits.close_ms. What the component still says is not taken. */
 void component_stream_close(component_stream *s, s2s_cond cond, const char *text);
+/* Of the account that the stream names; "" before that. */
+const char *component_stream_domain(const component_stream *s);
 /* "127.0.0.1:41234", or "unix". */
 const char *component_stream_address(const component_stream *s);
 
