@@ -435,13 +435,32 @@ void server_crash(sim_server *s, bool power)
 /* -- audits -------------------------------------------------------------------------------------------- */
 
 typedef struct audit {
-    const sim_life *life;
+    sim_life *life;
     size_t streams;
 } audit;
+
+/* A queue moves, or its stream is given up (limits.stall_ms). */
+static void audit_queue(sim_life *l, const s2s_stream_info *info)
+{
+    sim_watch *w = &l->watched[sim_hash(info->id, strlen(info->id)) % SERVER_WATCHED];
+    bool waits = info->queued_stanzas > 0 && strcmp(info->mechanism, "none") != 0;
+    if (strcmp(w->id, info->id) != 0 || w->out != info->stanzas_out || !waits) {
+        if (!waits && strcmp(w->id, info->id) != 0)
+            return;
+        (void)snprintf(w->id, sizeof w->id, "%s", info->id);
+        w->out = info->stanzas_out;
+        w->since = sim_now();
+    } else if (sim_now() - w->since > (2 * (uint64_t)l->env.limits.stall_ms + 6 * WAIT_SLACK_MS) * SIM_MS &&
+               w->since > l->host->asleep_until) {
+        oracle_fail("server %d: %zu stanzas wait for %s, which has not moved for %.1f s", l->server->index,
+                    info->queued_stanzas, info->id, (double)(sim_now() - w->since) / SIM_SECOND);
+    }
+}
 
 static void audit_stream(void *arg, const s2s_stream_info *info)
 {
     audit *a = arg;
+    audit_queue(a->life, info);
     const s2s_limits *limits = &a->life->env.limits;
     uint64_t age = sim_now() / SIM_MS - info->since;
     a->streams++;

@@ -9,7 +9,7 @@
 #include "sim/authority.h"
 #include "sim/oracle.h"
 
-enum { SERVER_DOMAINS_MAX = 3, SERVER_DOMAINS_ALL = 1000, SERVER_PORT = 5269, SERVER_DIRECT_PORT = 5270 };
+enum { SERVER_DOMAINS_MAX = 3, SERVER_DOMAINS_ALL = 1000, SERVER_WATCHED = 16, SERVER_PORT = 5269, SERVER_DIRECT_PORT = 5270 };
 
 typedef struct sim_server sim_server;
 typedef struct sim_life sim_life;
@@ -29,6 +29,12 @@ struct sim_server {
     sim_life *life;  /* NULL: down */
 };
 
+/* Whether a stream with a queue moves: what the last audit saw of it. */
+typedef struct sim_watch {
+    char id[24];
+    uint64_t out, since;
+} sim_watch;
+
 /* One process of a server, from its start to its end. */
 struct sim_life {
     sim_life *next;
@@ -45,6 +51,7 @@ struct sim_life {
     bool told_to_pause, holds;
     bool waited;      /* at the end it still waited to be told to go on */
     bool trusts[SERVER_DOMAINS_ALL]; /* domains whose certificate the real policy has called good */
+    sim_watch watched[SERVER_WATCHED]; /* by the hash of the stream's id */
     uint64_t stop_began;
     sim_burst *backlog;
 };
