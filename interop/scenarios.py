@@ -234,6 +234,20 @@ class WithNode:
             check(body(got) == "the other way is open", f"{t.LE_CHAT} got {error_condition(got) or body(got)}")
             check(theirs.nothing_received(), "the refused message arrived all the same")
 
+    async def whole_domain_of_a_library_component(self):
+        """Users at a domain that is one of `domains` and an account, with users on both peers (CO-05)."""
+        for remote, address in ((t.PROSODY_COMPONENT, t.PROSODY_ADDRESS), (t.EJABBERD_COMPONENT, t.EJABBERD_ADDRESS)):
+            received = asyncio.Queue()
+            async with LibraryComponent(t.EKU, t.NODE_ADDRESS, received.put_nowait) as users, Component(remote, address) as theirs:
+                for user in ("romeo", "juliet"):
+                    users.send_message(f"bot@{remote}", f"{user} speaks", sender=user)
+                    got = await theirs.receive()
+                    check(got.get("from") == f"{user}@{t.EKU}" and body(got) == f"{user} speaks", f"{remote} got {body(got)!r}")
+                    await theirs.send_message(f"{user}@{t.EKU}", f"to {user}")
+                    answer = await asyncio.wait_for(received.get(), ANSWER_SECONDS)
+                    check(answer["to"].bare == f"{user}@{t.EKU}" and answer["body"] == f"to {user}", f"{user} got {answer}")
+                await self.check_streams(t.EKU, remote)
+
     async def bulk_with_library_component(self):
         """Each receiver sees 0, 1, 2, … and the end, exactly once and in order."""
         await bulk(t.EKU_LIBRARY, t.NODE_ADDRESS)
@@ -286,7 +300,7 @@ class WithNode:
                 self.dialback_with_prosody, self.dialback_with_ejabberd, self.dialback_only_where_it_is_allowed,
                 self.both_directions_on_one_stream_with_prosody,
                 self.expired_certificate_is_refused, self.wrong_name_is_refused,
-                self.bulk_with_library_component, self.sigterm_closes_streams]
+                self.whole_domain_of_a_library_component, self.bulk_with_library_component, self.sigterm_closes_streams]
 
 
 def difference(got, want):

@@ -27,6 +27,8 @@ components:
       secret: {secret}
       certificate: {eku_crt}
       key: {eku_key}
+    - domain: {eku}           # the whole domain, users and all
+      secret: {secret}
     - domain: {eku_library}   # covered by the certificate of {eku}
       secret: {secret}
     - domain: {dialback}
