@@ -78,10 +78,12 @@ fuzz:
 	@cmake --build --preset fuzz -j $(JOBS)
 	@tests/fuzz/campaign.sh build/fuzz $(SECONDS)
 
+# The unit names the programs by their full paths.
 install: build
+	@cmake --preset release -DCMAKE_INSTALL_PREFIX=$(PREFIX) >/dev/null
 	@DESTDIR=$(DESTDIR) cmake --install build --prefix $(PREFIX)
 
-# /usr is where the packages put things; the unit names the programs by their full paths.
+# /usr is where the packages put things.
 deb:
 	$(call need,$(BUILD_PACKAGES) dpkg-dev file)
 	@cmake --preset release -B build/deb -DCMAKE_INSTALL_PREFIX=/usr -DS2S_DEB=ON
