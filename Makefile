@@ -8,7 +8,7 @@ BUILD_PACKAGES = build-essential cmake ninja-build pkg-config libuv1-dev libgnut
 	libidn2-dev libunbound-dev libyaml-dev libjansson-dev libsqlite3-dev libmicrohttpd-dev
 RUN_PACKAGES = $(BUILD_PACKAGES) gnutls-bin
 LAB_PACKAGES = mmdebstrap iproute2 util-linux openssl python3 python3-slixmpp
-TEST_PACKAGES = $(RUN_PACKAGES) $(LAB_PACKAGES) libcriterion-dev mandoc
+TEST_PACKAGES = $(RUN_PACKAGES) $(LAB_PACKAGES) libcriterion-dev mandoc g++ libssl-dev python3-cffi clang
 
 SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 need = @missing=$$(for p in $(1); do \

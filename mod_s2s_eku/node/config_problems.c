@@ -74,6 +74,7 @@ static path path_of(const config_reading *r, const config_node *node)
 
 /* ---- the list ---- */
 
+S2S_PRINTF(4, 0)
 static void add(config_reading *r, config_mark at, const path *p, const char *format, va_list args)
 {
     if (r->problems_len == CONFIG_PROBLEMS_MAX) {

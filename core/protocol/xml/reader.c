@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "protocol/xml/expat_config.h"
 #include "protocol/xml/expat_env.h"
 #include "protocol/xml/ns.h"
 #include "protocol/xml/plain_text.h"
@@ -83,12 +84,12 @@ static void check(s2s__reader *r, s2s_err err)
 
 static uint64_t event_start(const s2s__reader *r)
 {
-    return r->skipped + (uint64_t)XML_GetCurrentByteIndex(r->parser);
+    return r->skipped + (uint64_t)S2S_BYTE_INDEX(r->parser);
 }
 
 static uint64_t event_end(const s2s__reader *r)
 {
-    return event_start(r) + (uint64_t)XML_GetCurrentByteCount(r->parser);
+    return event_start(r) + (uint64_t)S2S_BYTE_COUNT(r->parser);
 }
 
 static void XMLCALL on_text_between(void *user, const XML_Char *text, int len)

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: MIT
+"""bot.py: a bot in Python on libs2s, through cffi: it answers each message with the same text, backwards.
+
+    bot.py DOMAIN CERT KEY CA S2S_ADDRESS [MATCH=ADDRESS ...]
+
+Needs python3-cffi, cpp and the shared libraries with their headers (S2S_INCLUDE and S2S_LIB: where, if not in the
+system's places). The declarations come from the headers themselves, so that they cannot differ.
+"""
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from xml.sax.saxutils import escape, unescape
+
+from cffi import FFI
+
+UV = """
+typedef struct uv_loop_s uv_loop_t;
+uv_loop_t *uv_default_loop(void);
+int uv_run(uv_loop_t *, int mode);
+int uv_backend_fd(const uv_loop_t *);
+int uv_backend_timeout(const uv_loop_t *);
+int uv_loop_alive(const uv_loop_t *);
+void *realloc(void *, size_t);
+void free(void *);
+"""
+UV_RUN_NOWAIT = 2
+MOST_SECONDS = 1.0  # between two looks at what Python's signal handlers have noted
+
+
+def declarations(include):
+    """The public headers, preprocessed; what they include of the C library is known to cffi already."""
+    with tempfile.TemporaryDirectory() as empty:
+        for name in ("stdbool.h", "stddef.h", "stdint.h", "uv.h"):
+            Path(empty, name).touch()
+        return subprocess.run(["cpp", "-P", "-nostdinc", "-U__GNUC__", "-I", empty, "-I", include],
+                              input="#include <s2s/s2s.h>\n#include <mod_s2s_eku/eku.h>\n",
+                              check=True, capture_output=True, text=True).stdout
+
+
+def library(ffi, name):
+    directory = os.environ.get("S2S_LIB", "")
+    return ffi.dlopen(os.path.join(directory, f"lib{name}.so.0"))
+
+
+class Bot:
+    def __init__(self, domain, certificate, key, ca, listen, routes):
+        self.ffi = ffi = FFI()
+        ffi.cdef(UV + declarations(os.environ.get("S2S_INCLUDE", "/usr/local/include")))
+        self.uv, self.c = ffi.dlopen("libuv.so.1"), ffi.dlopen(None)
+        self.s2s, self.eku = library(ffi, "s2s"), library(ffi, "s2s-eku")
+        self.kept, self.done, self.why = [], False, ffi.new("char[256]")
+        self.loop = self.uv.uv_default_loop()
+        self._environment()
+        self._federation(ca)
+        self._check(self.s2s.s2s_federation_add_domain(self.federation, self._str(domain), certificate.encode(), key.encode(),
+                                                       self.why))
+        for match, address in routes:
+            self._check(self.s2s.s2s_federation_route(self.federation, match.encode(), address.encode(),
+                                                      self.s2s.S2S_TLS_STARTTLS, self.why))
+        self._check(self.s2s.s2s_federation_listen(self.federation, listen.encode(), self.s2s.S2S_TLS_STARTTLS, ffi.NULL,
+                                                   self.why))
+
+    def _keep(self, thing):
+        """cffi frees what Python does not hold."""
+        self.kept.append(thing)
+        return thing
+
+    def _str(self, text):
+        data = self._keep(self.ffi.new("char[]", text.encode()))
+        return self.ffi.new("s2s_str *", {"ptr": data, "len": len(text.encode())})[0]
+
+    def _text(self, s):
+        return self.ffi.buffer(s.ptr, s.len)[:].decode() if s.ptr else None
+
+    def _check(self, err):
+        if err != 0:
+            sys.exit(f"bot: {self.ffi.string(self.why).decode() or self.ffi.string(self.s2s.s2s_strerror(err)).decode()}")
+
+    def _environment(self):
+        ffi = self.ffi
+
+        @ffi.callback("void *(void *, void *, size_t)")
+        def resize(_user, ptr, size):
+            if size > 0:
+                return self.c.realloc(ptr, size)
+            self.c.free(ptr)
+            return ffi.NULL
+
+        @ffi.callback("s2s_err (void *, void *, size_t)")
+        def random(_user, out, size):
+            ffi.memmove(out, os.urandom(size), size)
+            return self.s2s.S2S_OK
+
+        self._keep((resize, random))
+        ops = self._keep(ffi.new("s2s_env_ops *", {"abi": 1, "resize": resize, "random": random}))
+        self.env = ffi.new("s2s_env *")
+        self.s2s.s2s_env_init(self.env, ops, ffi.NULL)
+
+    def _federation(self, ca):
+        ffi = self.ffi
+        trust, policy = ffi.new("eku_options *"), ffi.new("eku_policy **")
+        self.eku.eku_options_init(trust, self.env)
+        files = self._keep([ffi.new("char[]", ca.encode())])
+        trust.system_trust, trust.ca_files_len = False, 1
+        trust.ca_files = self._keep(ffi.new("const char *[]", files))
+        self._check(self.eku.eku_policy_new(trust, policy, self.why))
+        self.policy = policy[0]
+        interface = self._keep(ffi.new("s2s_policy *", self.eku.eku_policy_interface(self.policy)))
+
+        @ffi.callback("bool (void *, const s2s_stanza *)")
+        def deliver(_user, stanza):
+            self.take(stanza)
+            return True
+
+        @ffi.callback("void (void *)")
+        def drained(_user):
+            pass
+
+        @ffi.callback("void (void *)")
+        def stopped(_user):
+            self.done = True
+
+        self._keep((deliver, drained, stopped))
+        ops = self._keep(ffi.new("s2s_federation_ops *",
+                                 {"abi": 1, "deliver": deliver, "drained": drained, "stopped": stopped}))
+        options, out = ffi.new("s2s_federation_options *"), ffi.new("s2s_federation **")
+        self.s2s.s2s_federation_options_init(options)
+        options.loop, options.env, options.policy, options.ops = self.loop, self.env, interface, ops
+        self._check(self.s2s.s2s_federation_new(options, out, self.why))
+        self.federation = out[0]
+
+    def take(self, stanza):
+        body = re.search(r"<body[^>]*>([^<]*)</body>", self._text(stanza.inner) or "")
+        if stanza.kind != self.s2s.S2S_MESSAGE or self._text(stanza.type) == "error" or not body:
+            return
+        text = unescape(body.group(1))
+        sender = self._text(getattr(stanza, "from"))
+        print(f"{sender}: {text}", flush=True)
+        inner = f"<body>{escape(text[::-1])}</body>"
+        kept, self.kept = self.kept, []  # what the answer needs lives as long as the call
+        answer = self.ffi.new("s2s_stanza *", {
+            "kind": self.s2s.S2S_MESSAGE, "from": stanza.to, "to": getattr(stanza, "from"), "type": self._str("chat"),
+            "attrs": self._str(""), "inner": self._str(inner)})
+        self.s2s.s2s_federation_send(self.federation, answer)
+        self.kept = kept
+
+    def run(self):
+        asked = []
+        signal.signal(signal.SIGINT, lambda *_: asked.append(True))  # cffi is not for signal handlers: it only notes
+        print("ready", flush=True)
+        while not self.done and self.uv.uv_loop_alive(self.loop):
+            wait = self.uv.uv_backend_timeout(self.loop)
+            select.select([self.uv.uv_backend_fd(self.loop)], [], [],
+                          MOST_SECONDS if wait < 0 else min(wait / 1000, MOST_SECONDS))
+            if asked:
+                self.s2s.s2s_federation_stop(self.federation)
+                asked.clear()
+            self.uv.uv_run(self.loop, UV_RUN_NOWAIT)
+        self.s2s.s2s_federation_free(self.federation)
+        self.eku.eku_policy_free(self.policy)
+
+
+def main():
+    if len(sys.argv) < 6:
+        sys.exit(__doc__)
+    Bot(*sys.argv[1:6], routes=[word.split("=", 1) for word in sys.argv[6:]]).run()
+
+
+if __name__ == "__main__":
+    main()
