@@ -16,7 +16,7 @@ need = @missing=$$(for p in $(1); do \
 	[ -z "$$missing" ] || { echo "installing:" $$missing; $(SUDO) apt-get -q update && \
 		$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends $$missing; }
 
-.PHONY: help build run test bench interop sim mutants fuzz install deb clean
+.PHONY: help build run test bench kill interop sim mutants fuzz install deb clean
 
 help:
 	@echo "make run      two nodes on this machine, federating (ONCE=1: end after the check)"
@@ -27,6 +27,7 @@ help:
 	@echo "make sim      simulated networks: SEEDS=$(SEEDS) worlds, from seed FIRST=$(FIRST) on"
 	@echo "make mutants  plants bugs in a copy, one at a time: which layer of tests notices?"
 	@echo "make fuzz     each fuzz target for SECONDS=$(SECONDS) seconds (clang)"
+	@echo "make kill     a node is killed 100 times in mid-traffic: nothing lost, nothing out of order"
 	@echo "make install  PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)"
 	@echo "make deb      Debian packages in build/deb"
 
@@ -77,6 +78,9 @@ fuzz:
 	@cmake --preset fuzz
 	@cmake --build --preset fuzz -j $(JOBS)
 	@tests/fuzz/campaign.sh build/fuzz $(SECONDS)
+
+kill: build
+	@/usr/bin/python3 -B tests/kill/kill.py --bindir build/bin --kills 100
 
 # The unit names the programs by their full paths.
 install: build

@@ -239,6 +239,7 @@ s2s_err s2s_federation_new(const s2s_federation_options *options, s2s_federation
     uv_timer_init(f->loop, &f->stop_timer);
     f->stop_timer.data = f;
     s2s__recheck_begin(f);
+    s2s__reroute_begin(f);
     *out = f;
     return S2S_OK;
 }
@@ -260,7 +261,8 @@ static void on_stop_timer_closed(uv_handle_t *handle)
     f->ops->stopped(f->user);
 }
 
-enum { LAST_PARTS = 4 }; /* recheck timer, post handle; resolver and flush handle, which close when the streams are gone */
+enum { LAST_PARTS = 5 }; /* the timers of recheck and reroute, post handle; resolver and flush handle, which close when the
+                        * streams are gone */
 
 static void part_closed(void *arg)
 {
@@ -337,6 +339,7 @@ void s2s_federation_stop(s2s_federation *f)
     f->listeners_len = 0;
     s2s__recheck_end(f, on_handle_closed);
     s2s__post_end(f, on_handle_closed);
+    s2s__reroute_end(f, on_handle_closed);
     uv_timer_start(&f->stop_timer, on_stop_timer, f->env->limits.close_ms, 0);
     s2s__claims_stop(f);
     close_accepted(f);

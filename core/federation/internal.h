@@ -55,8 +55,10 @@ struct s2s__stream {
     s2s_ticket ticket; /* of the question that the policy has not answered; 0: none */
     s2s_verdict verdict;
     bool judged, established;
+    bool broke; /* ended without a word of the peer's: it may be back in a moment */
     uint64_t checked; /* f->check when the verdict was given */
     uint64_t stanzas_in, stanzas_out;
+    uint64_t resent; /* of those out: sent before on a stream that broke */
 };
 
 /* How far an attempt came: of several, the furthest tells the senders most. */
@@ -72,6 +74,11 @@ struct s2s__link {
     bool bouncing;       /* what waited is being answered, which may call back: the link stays */
     bool congested;      /* the queue was half full and is not nearly empty yet */
     s2s__reach reached; /* of the failure below; UNREACHED: there is none, or a new stream is being made */
+    size_t resent;       /* of the queue, at its front: sent before on a stream that broke */
+    unsigned barren;     /* streams in a row that broke without having acknowledged anything */
+    s2s_time reroute_until; /* how long a new stream is tried after one broke */
+    s2s_time retry_at;   /* when the next attempt begins; 0: none waits */
+    unsigned tries;      /* since the stream broke */
     s2s_time failed_until;
     unsigned failures; /* in a row */
     s2s_stanza_error failed_error;
@@ -106,6 +113,7 @@ struct s2s_federation {
     uint64_t setups;  /* counts its changes */
     s2s__recheck recheck;
     s2s__post post;
+    uv_timer_t reroute_timer;
     s2s__listener **listeners;
     size_t listeners_len;
     s2s__stream *streams;
@@ -155,6 +163,16 @@ void s2s__recheck_end(s2s_federation *f, uv_close_cb closed);
 void s2s__recheck_note(s2s__stream *s);
 /* The policy's second word about an established stream. */
 void s2s__recheck_answer(s2s__stream *s, const s2s_verdict *verdict);
+
+/* reroute.c: after the stream of `link` has broken */
+void s2s__reroute_begin(s2s_federation *f);
+void s2s__reroute_end(s2s_federation *f, uv_close_cb closed);
+/* Takes back what the peer has not acknowledged; bounces what was sent too often. */
+void s2s__reroute_take(s2s__link *link, s2s__stream *s);
+/* Its stream could not be made. True: tried again, later; nothing bounces yet. */
+bool s2s__reroute_again(s2s__link *link);
+/* The peer is there: now, if an attempt waits. Never makes the stream itself. */
+void s2s__reroute_hurry(s2s__link *link);
 
 /* stream.c: what both directions share. False: out of memory. */
 bool s2s__stream_name(s2s__stream *s, s2s_str local, s2s_str remote);
@@ -229,6 +247,8 @@ void s2s__links_forgive(s2s_federation *f, s2s_str remote);
 /* Ends its stream, which it must have, whatever that has come to: what waits makes a new one if it was open, else it is
  * bounced. The link may be gone then. */
 void s2s__link_reset(s2s__link *link, const char *why);
+/* Makes the stream that s2s__reroute_again has put off. The link may be gone then. */
+void s2s__link_retry(s2s__link *link);
 /* Sends what is queued if the stream is open, closes it, bounces the rest. */
 void s2s__link_stop(s2s__link *link);
 /* Time is up: bounces what still waits. */

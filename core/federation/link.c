@@ -117,6 +117,8 @@ static void bounce_queue(s2s__link *link, s2s_stanza_error error, const char *te
 {
     s2s__queue waiting = link->queue;
     const s2s_stanza *stanza;
+    link->resent = 0;
+    link->retry_at = 0;
     link->queue = (s2s__queue){0};
     link->bouncing = true;
     while ((stanza = s2s__queue_first(&waiting)) != NULL) {
@@ -256,7 +258,7 @@ static s2s_err send_or_queue(s2s__link *link, const s2s_stanza *stanza)
         set_congested(link, true);
     }
     bool congested = link->congested;
-    if (!link->stream)
+    if (!link->stream && link->retry_at == 0)
         start_stream(link); /* may end the link at once */
     if (!congested || f->congested_links == 0)
         return S2S_OK;
@@ -305,8 +307,13 @@ s2s_err s2s__link_send_on(s2s__link *link, const s2s_stanza *stanza)
 void s2s__link_progress(s2s__link *link)
 {
     const s2s_stanza *stanza;
-    while ((stanza = s2s__queue_first(&link->queue)) != NULL && send_now(link, stanza))
+    while ((stanza = s2s__queue_first(&link->queue)) != NULL && send_now(link, stanza)) {
         s2s__queue_pop(&link->queue, link->f->env);
+        if (link->resent > 0) {
+            link->resent--;
+            link->stream->resent++;
+        }
+    }
     if (link->congested && s2s__queue_filled(&link->queue, link->f->env, RELIEVED_QUARTERS) == 0)
         set_congested(link, false);
     if (link->f->stopping && link->queue.stanzas == 0 && link->stream && link->stream->established)
@@ -315,8 +322,8 @@ void s2s__link_progress(s2s__link *link)
 
 void s2s__link_established(s2s__link *link)
 {
-    link->failed_until = 0;
-    link->failures = 0;
+    link->failed_until = link->reroute_until = 0;
+    link->failures = link->tries = 0;
     s2s__link_progress(link);
 }
 
@@ -371,12 +378,14 @@ void s2s__link_closed(s2s__link *link, s2s__stream *s, s2s_stanza_error error, c
 {
     s2s_federation *f = link->f;
     bool was_connected = s && s->connection;
+    if (s && s->established)
+        s2s__reroute_take(link, s);
     if (s && s->established && !f->stopping) {
         s->link = NULL; /* the connection closes on its own */
         link->stream = NULL;
         if (link->queue.stanzas > 0)
             start_stream(link); /* SZ-04: what waits goes on, in order */
-        else
+        else if (!s->broke) /* else it remembers until when a new stream is tried */
             remove_link(link);
         return;
     }
@@ -386,6 +395,9 @@ void s2s__link_closed(s2s__link *link, s2s__stream *s, s2s_stanza_error error, c
     if (was_connected)
         s->link = NULL;
     link->stream = NULL;
+    bool refused = s && s->judged && !s->verdict.trusted; /* it will not do in a moment either */
+    if (!refused && s2s__reroute_again(link))
+        return;
     link->failed_until = uv_now(f->loop) + back_off(link);
     bounce_queue(link, link->failed_error, link->failed_text);
     if (f->stopping)
@@ -399,6 +411,7 @@ void s2s__link_forgive(s2s_federation *f, s2s_str local, s2s_str remote)
         return;
     link->failed_until = 0;
     link->failures = 0;
+    s2s__reroute_hurry(link);
 }
 
 static void forgive_remote(s2s__slot *slot, void *remote)
@@ -408,6 +421,7 @@ static void forgive_remote(s2s__slot *slot, void *remote)
         return;
     link->failed_until = 0;
     link->failures = 0;
+    s2s__reroute_hurry(link);
 }
 
 void s2s__links_forgive(s2s_federation *f, s2s_str remote)
@@ -427,15 +441,24 @@ void s2s__link_reset(s2s__link *link, const char *why)
     not_connected(s, S2S_SE_REMOTE_SERVER_TIMEOUT, why, why);
 }
 
+void s2s__link_retry(s2s__link *link)
+{
+    link->retry_at = 0;
+    if (!link->stream && link->queue.stanzas > 0)
+        start_stream(link);
+}
+
 void s2s__link_stop(s2s__link *link)
 {
     s2s__stream *s = link->stream;
-    if (!s)
+    if (!s) {
+        bounce_queue(link, S2S_SE_REMOTE_SERVER_TIMEOUT, "this server is shutting down");
         remove_link(link);
-    else if (s->established)
+    } else if (s->established) {
         s2s__link_progress(link);
-    else
+    } else {
         s2s__link_reset(link, "this server is shutting down");
+    }
 }
 
 void s2s__link_give_up(s2s__link *link)

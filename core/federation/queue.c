@@ -32,8 +32,14 @@ static s2s_str keep(char **at, s2s_str s)
 s2s_err s2s__queue_push(s2s__queue *q, const s2s_env *env, const s2s_stanza *stanza)
 {
     size_t size = sizeof(s2s__queued) + text_size(stanza);
-    if (q->stanzas >= env->limits.queue_stanzas || size > env->limits.queue_bytes - q->bytes)
+    if (q->stanzas >= env->limits.queue_stanzas || size + q->bytes > env->limits.queue_bytes)
         return S2S_E_LIMIT;
+    return s2s__queue_add(q, env, stanza);
+}
+
+s2s_err s2s__queue_add(s2s__queue *q, const s2s_env *env, const s2s_stanza *stanza)
+{
+    size_t size = sizeof(s2s__queued) + text_size(stanza);
     s2s__queued *e = s2s__alloc(env, size);
     if (!e)
         return S2S_E_NOMEM;
@@ -55,6 +61,19 @@ s2s_err s2s__queue_push(s2s__queue *q, const s2s_env *env, const s2s_stanza *sta
     q->stanzas++;
     q->bytes += size;
     return S2S_OK;
+}
+
+void s2s__queue_put_before(s2s__queue *q, s2s__queue *older)
+{
+    if (!older->last)
+        return;
+    older->last->next = q->first;
+    q->first = older->first;
+    if (!q->last)
+        q->last = older->last;
+    q->stanzas += older->stanzas;
+    q->bytes += older->bytes;
+    *older = (s2s__queue){0};
 }
 
 const s2s_stanza *s2s__queue_first(const s2s__queue *q)

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* report.c: the log lines of a stream: established, certificate refused, failed, closed. */
 #include "federation/internal.h"
+
+#include <stdio.h>
+
 #include "protocol/log.h"
 
 enum { FIELDS_MAX = 24 };
@@ -186,13 +189,16 @@ static s2s_level level_of(const s2s__stream *s)
 
 void s2s__report_closed(const s2s__stream *s, const s2s_close *close)
 {
-    char cause[S2S_TEXT_MAX];
+    char cause[S2S_TEXT_MAX], count[24];
     s2s_stream_info info;
     s2s__stream_info(s, &info);
+    (void)snprintf(count, sizeof count, "%zu", info.unacknowledged);
     line l = whose(&info);
     add_word(&l, "by", s2s_origin_name(close->origin));
     add_word(&l, "condition", s2s_cond_name(close->cond));
     add_word(&l, "text", close->text);
+    if (info.unacknowledged > 0)
+        add_word(&l, "unacknowledged", count);
     if (explain(s, close, cause)) {
         info.cause = cause;
         add_word(&l, "cause", cause);

@@ -337,6 +337,7 @@ static void on_closed(void *owner, const s2s_close *close)
     if (s->dial)
         note_failure(s, close);
     s2s__report_closed(s, close);
+    s->broke = close->origin == S2S_ORIGIN_TRANSPORT;
     if (!s->link)
         return;
     char text[S2S_TEXT_MAX];
@@ -364,6 +365,9 @@ s2s_err s2s__stream_connect(s2s__stream *s, uv_tcp_t *tcp, const s2s_session_opt
 void s2s__stream_info(const s2s__stream *s, s2s_stream_info *out)
 {
     const s2s__pump *pump = s->connection ? s2s__connection_pump(s->connection) : NULL;
+    s2s_acks acks = {0};
+    if (s->connection)
+        s2s__connection_acks(s->connection, &acks);
     *out = (s2s_stream_info){
         .size = sizeof *out,
         .id = s->id,
@@ -385,6 +389,11 @@ void s2s__stream_info(const s2s__stream *s, s2s_stream_info *out)
         .stanzas_in = s->stanzas_in,
         .stanzas_out = s->stanzas_out,
         .queued_stanzas = s->link ? s->link->queue.stanzas : 0,
+        .acks = acks.on,
+        .acknowledged = acks.acknowledged,
+        .unacknowledged = acks.unacknowledged,
+        .resent = s->resent,
+        .rtt = acks.rtt,
         .cause = "",
     };
 }

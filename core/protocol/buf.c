@@ -80,14 +80,14 @@ s2s_err s2s__buf_reserve(s2s__buf *b, size_t more)
         return b->failed = S2S_E_LIMIT;
     if (b->start + b->len + more <= b->room)
         return S2S_OK;
-    if (b->start) {
+    if (b->start && b->start >= b->len / 2) { /* what is moved was dropped before: the cost per byte is bounded */
         memmove(b->data, b->data + b->start, b->len);
         b->start = 0;
         if (b->len + more <= b->room)
             return S2S_OK;
     }
     size_t room = b->room ? b->room : b->hint > BUF_FIRST ? b->hint : BUF_FIRST;
-    while (room < b->len + more)
+    while (room < b->start + b->len + more)
         room *= 2;
     uint8_t *data = b->env->ops->resize(b->env->user, b->data, room);
     if (!data)

@@ -395,6 +395,7 @@ static void take_event(s2s__connection *c, const s2s_event *e)
     case S2S_EV_DIALBACK_RESULT:
     case S2S_EV_DIALBACK_VERIFY:
     case S2S_EV_DIALBACK_ANSWER: c->ops->dialback(c->owner, e); return;
+    case S2S_EV_ACKED: c->ops->progress(c->owner); return;
     case S2S_EV_CLOSED: session_closed(c, e); return;
     }
 }
@@ -652,7 +653,17 @@ s2s_err s2s__connection_send(s2s__connection *c, const s2s_stanza *stanza)
         return S2S_E_LIMIT;
     s2s_err err = s2s_session_send(c->session, stanza);
     mark_dirty(c);
-    return err;
+    return err == S2S_E_AGAIN ? S2S_E_LIMIT : err;
+}
+
+void s2s__connection_acks(const s2s__connection *c, s2s_acks *out)
+{
+    s2s_session_acks(c->session, out);
+}
+
+const s2s_stanza *s2s__connection_unacknowledged(s2s__connection *c)
+{
+    return s2s_session_unacknowledged(c->session);
 }
 
 void s2s__connection_close(s2s__connection *c, s2s_cond cond, const char *text)
@@ -668,6 +679,7 @@ void s2s__connection_pause(s2s__connection *c, bool pause)
     if (c->paused == pause || c->over)
         return;
     c->paused = pause;
+    s2s_session_hold(c->session, pause);
     if (pause) {
         uv_read_stop((uv_stream_t *)c->tcp);
         return;
@@ -676,6 +688,7 @@ void s2s__connection_pause(s2s__connection *c, bool pause)
         uv_read_start((uv_stream_t *)c->tcp, on_alloc, on_read);
     if (c->handshake_done)
         read_plain(c); /* what TLS still holds */
+    drive(c);          /* acknowledgements that were held back */
     if (c->eof && !c->over && !c->paused) {
         s2s_session_lost(c->session, now(c), "the peer closed the connection");
         drive(c);

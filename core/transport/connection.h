@@ -69,6 +69,9 @@ void s2s__connection_verified(s2s__connection *c, const s2s_event *asked, s2s_di
                               s2s_stanza_error error);
 /* S2S_E_STATE: not established. S2S_E_LIMIT: no room now; _progress will come. */
 s2s_err s2s__connection_send(s2s__connection *c, const s2s_stanza *stanza);
+/* Stream management, as s2s_session_acks and, after `closed` was called, s2s_session_unacknowledged. */
+void s2s__connection_acks(const s2s__connection *c, s2s_acks *out);
+const s2s_stanza *s2s__connection_unacknowledged(s2s__connection *c);
 /* The close handshake; `cond` S2S_COND_NONE for a plain close. */
 void s2s__connection_close(s2s__connection *c, s2s_cond cond, const char *text);
 /* Stops or goes on reading from the peer. */

@@ -279,7 +279,7 @@ static void end_stream(component_stream *s, s2s_cond cond, const char *text, boo
         bounce_queue(s);
     s2s__buf_init(&out, s->env, FRAME_MAX);
     if (cond != S2S_COND_NONE)
-        s2s__stream_write_error(&out, cond, text);
+        s2s__stream_write_error(&out, cond, text, NULL);
     s2s_err err = s2s__stream_write_end(&out);
     if (err == S2S_OK)
         err = component_queue_text(&s->queue, s2s__buf_view(&out));

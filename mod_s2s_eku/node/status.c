@@ -40,6 +40,15 @@ int status_add_verdict(json_t *out, const s2s_verdict *v)
                        v->expires ? json_integer(v->expires) : json_null()));
 }
 
+/* Stream management (XEP-0198). */
+static int add_acks(json_t *out, const s2s_stream_info *info)
+{
+    return json_object_update_new(out, json_pack("{s:b, s:I, s:I, s:I, s:o}", "acks", info->acks, "acknowledged",
+                                                 (json_int_t)info->acknowledged, "unacknowledged",
+                                                 (json_int_t)info->unacknowledged, "resent", (json_int_t)info->resent,
+                                                 "rtt_ms", info->acks ? json_integer((json_int_t)info->rtt) : json_null()));
+}
+
 json_t *status_stream(const s2s_stream_info *info, s2s_time now)
 {
     json_t *out = json_pack(
@@ -47,7 +56,7 @@ json_t *status_stream(const s2s_stream_info *info, s2s_time now)
         info->role == S2S_INITIATOR ? "out" : "in", "local", text(info->local), "remote", text(info->remote), "state",
         cstr(info->state), "address", cstr(info->address), "target", cstr(info->target), "starts", s2s_tls_start_word(info->tls_start), "tls", cstr(info->tls_version), "cipher",
         cstr(info->cipher), "mechanism", cstr(info->mechanism));
-    if (!out || status_add_verdict(out, info->verdict) != 0 ||
+    if (!out || status_add_verdict(out, info->verdict) != 0 || add_acks(out, info) != 0 ||
         json_object_update_new(out, json_pack("{s:b, s:I, s:I, s:I, s:I}", "bidi", info->bidi, "since_seconds",
                                               (json_int_t)((now - info->since) / MS_PER_SECOND), "stanzas_in",
                                               (json_int_t)info->stanzas_in, "stanzas_out",

@@ -56,7 +56,8 @@ static bool answer(pair *p, s2s_session *s)
     case S2S_EV_DIALBACK_RESULT:
     case S2S_EV_DIALBACK_VERIFY:
     case S2S_EV_DIALBACK_ANSWER:
-    case S2S_EV_REJECTED: break;
+    case S2S_EV_REJECTED:
+    case S2S_EV_ACKED: break;
     case S2S_EV_CLOSED:
         (void)fprintf(stderr, "s2s-bench: closed: %s\n", e.close->text);
         exit(1);

@@ -120,6 +120,7 @@ static void add_event(play *p, const s2s_event *e)
         line[0] = '\0';
         add_stanza(p, e->stanza);
         break;
+    case S2S_EV_ACKED: (void)snprintf(line, sizeof line, "acked %zu", e->acked); break;
     case S2S_EV_CLOSED:
         (void)snprintf(line, sizeof line, "closed %s %s %s| %s", s2s_origin_name(e->close->origin),
                        e->close->cond ? s2s_cond_name(e->close->cond) : "none",
@@ -359,6 +360,16 @@ static s2s_err answer_dialback(play *p, const char *arg, bool question)
                     : s2s_session_dialback(p->s, p->now, word[0], word[1], outcome, error);
 }
 
+static void take_back(play *p)
+{
+    const s2s_stanza *st;
+    while ((st = s2s_session_unacknowledged(p->s)) != NULL) {
+        add_str(&p->events, "unacknowledged ");
+        add_stanza(p, st);
+        add_str(&p->events, "\n");
+    }
+}
+
 static bool act(play *p, const char *word, const char *arg)
 {
     s2s_verdict v;
@@ -383,6 +394,10 @@ static bool act(play *p, const char *word, const char *arg)
         send_message(p, arg);
     } else if (strcmp(word, "close") == 0) {
         s2s_session_close(p->s, p->now, cond_named(arg, cond_len), rest);
+    } else if (strcmp(word, "hold") == 0 || strcmp(word, "release") == 0) {
+        s2s_session_hold(p->s, word[0] == 'h');
+    } else if (strcmp(word, "unacknowledged") == 0) {
+        take_back(p);
     } else if (strcmp(word, "lost") == 0) {
         s2s_session_lost(p->s, p->now, arg);
     } else if (strcmp(word, "wait") == 0) {

@@ -161,6 +161,7 @@ static void take_event(driver *d, const s2s_event *e)
     case S2S_EV_DIALBACK_RESULT: judge_key(d, e); return;
     case S2S_EV_DIALBACK_VERIFY: answer_question(d, e); return;
     case S2S_EV_DIALBACK_ANSWER: fuzz_must(d->how & DRIVER_ASKS); return;
+    case S2S_EV_ACKED: return;
     case S2S_EV_CLOSED: d->over = true; return;
     }
 }

@@ -35,10 +35,10 @@ static void print_sums(void)
 {
     const oracle_totals *t = oracle_sums();
     (void)printf("%" PRIu64 " worlds, %" PRIu64 " hours of their time, %" PRIu64 " steps: %" PRIu64
-                 " stanzas offered, %" PRIu64 " delivered, %" PRIu64 " bounced; in doubt after a stream broke %" PRIu64
+                 " stanzas offered, %" PRIu64 " delivered, %" PRIu64 " bounced; sent again after a stream broke %" PRIu64
                  ", died with a process %" PRIu64 ", errors and results dropped %" PRIu64 ", late after a break %" PRIu64
                  ", not taken %" PRIu64 "; %" PRIu64 " outgoing streams, %" PRIu64 " broken; %" PRIu64 " verdicts\n",
-                 t->runs, t->virtual_seconds / 3600, t->steps, t->offered, t->delivered, t->bounced, t->in_doubt,
+                 t->runs, t->virtual_seconds / 3600, t->steps, t->offered, t->delivered, t->bounced, t->again,
                  t->died, t->dropped, t->reordered, t->refused, t->streams, t->breaks, t->judged);
 }
 

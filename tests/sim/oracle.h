@@ -20,7 +20,7 @@ typedef struct sim_offer {
 
 /* Sums over all runs since oracle_reset_totals. */
 typedef struct oracle_totals {
-    uint64_t runs, offered, delivered, bounced, in_doubt, died, dropped, reordered, refused, streams, breaks, steps,
+    uint64_t runs, offered, delivered, bounced, again, died, dropped, reordered, refused, streams, breaks, steps,
         virtual_seconds, judged;
 } oracle_totals;
 

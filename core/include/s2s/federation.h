@@ -41,6 +41,11 @@ typedef struct s2s_stream_info {
     s2s_time since;          /* when it was opened, uv_now() */
     uint64_t stanzas_in, stanzas_out;
     size_t queued_stanzas;   /* wait for this stream to be established */
+    bool acks;               /* stream management is on (XEP-0198); the four that follow are 0 else */
+    uint64_t acknowledged;   /* of stanzas_out */
+    size_t unacknowledged;
+    uint64_t resent;         /* of stanzas_out: sent before, on a stream that broke: the peer may have had them */
+    s2s_time rtt;            /* ms from question to answer, the last time */
     const char *cause;       /* at its end: why the peer refused our certificate, as the policy sees it; "" if it did not */
 } s2s_stream_info;
 

@@ -56,6 +56,16 @@ extern "C" {
       "stanzas bounce with resource-constraint")    \
     X(output_bytes, 262144, 32768, 67108864, "bytes",                                              \
       "unsent bytes of one stream; above it further stanzas wait in the pair's queue")                         \
+    X(unacked_stanzas, 8192, 1, 1048576, "stanzas",                                                \
+      "stanzas sent and not acknowledged on one stream (XEP-0198); further ones wait in the pair's queue") \
+    X(unacked_bytes, 1048576, 16384, 67108864, "bytes",                                            \
+      "bytes sent and not acknowledged on one stream (XEP-0198); further stanzas wait in the pair's queue") \
+    X(reroute_ms, 60000, 0, 600000, "ms",                                                          \
+      "after a stream broke, what waits or was not acknowledged is kept and a new stream tried; then it bounces") \
+    X(resend_streams, 3, 1, 100, "streams",                                                        \
+      "streams that broke in a row without any acknowledgement; what they carried again then bounces") \
+    X(ack_ms, 60000, 1000, 600000, "ms",                                                           \
+      "wait for a peer's acknowledgement once asked for; stream error connection-timeout")         \
     X(connections, 4096, 1, 1000000, "connections",                                                \
       "accepted connections at once; further ones are closed at TCP level")                        \
     X(streams_out, 4096, 1, 1000000, "streams",                                                    \

@@ -56,6 +56,7 @@ typedef enum s2s_event_type {
     S2S_EV_DIALBACK_VERIFY, /* `remote` asks whether `local` made `key` for its stream `id`: answer with
                              * s2s_session_dialback_verified before the next call */
     S2S_EV_DIALBACK_ANSWER, /* options.verify_key: `outcome`, with `error` */
+    S2S_EV_ACKED,       /* `acked` stanzas were acknowledged (XEP-0198): there may be room again */
     S2S_EV_CLOSED,      /* the last event: see `close` */
 } s2s_event_type;
 
@@ -69,6 +70,7 @@ typedef struct s2s_event {
     s2s_stanza_error error;    /* REJECTED, DIALBACK_ANSWER */
     s2s_str id, key;           /* DIALBACK_VERIFY; DIALBACK_RESULT: key alone. Not trusted, not for logs */
     s2s_dialback_outcome outcome; /* DIALBACK_ANSWER */
+    size_t acked;              /* ACKED; 0: the peer has said whether it acknowledges at all */
     const s2s_close *close;    /* CLOSED */
     bool graceful;             /* CLOSED: both sides closed in XML: end TLS and TCP politely; else cut */
 } s2s_event;
@@ -124,7 +126,8 @@ S2S_API s2s_err s2s_session_dialback_verified(s2s_session *s, s2s_time now, s2s_
                                               s2s_dialback_outcome outcome, s2s_stanza_error error);
 
 /* Queues a stanza on an established initiator's stream, or an acceptor's with bidi. The caller has checked that `from` belongs to `local`
- * and `to` to `remote`. S2S_OK, S2S_E_STATE (not established), S2S_E_NOMEM. */
+ * and `to` to `remote`. S2S_OK; S2S_E_STATE (not established); S2S_E_AGAIN (limits.unacked_bytes or unacked_stanzas is
+ * reached: wait for S2S_EV_ACKED); S2S_E_LIMIT (too much waits to be sent), S2S_E_NOMEM. */
 S2S_API s2s_err s2s_session_send(s2s_session *s, const s2s_stanza *stanza);
 
 /* Starts the close handshake (RFC 6120 section 4.4) with an optional stream error and text (may be
@@ -134,6 +137,22 @@ S2S_API void s2s_session_close(s2s_session *s, s2s_time now, s2s_cond cond, cons
 /* The transport is gone: `text` says how. S2S_EV_CLOSED follows (origin transport), unless the streams were closed
  * in XML both ways already. */
 S2S_API void s2s_session_lost(s2s_session *s, s2s_time now, const char *text);
+
+/* After S2S_EV_CLOSED: the next stanza that was sent while the peer acknowledged stanzas (XEP-0198) and was not
+ * acknowledged, oldest first; NULL: no more. The peer may have it all the same. Valid until the next call on `s`. */
+S2S_API const s2s_stanza *s2s_session_unacknowledged(s2s_session *s);
+
+/* While `hold`, the peer's questions wait for their answer: what it sent is not safe with us yet. */
+S2S_API void s2s_session_hold(s2s_session *s, bool hold);
+
+/* How stream management stands. */
+typedef struct s2s_acks {
+    bool on;                /* both sides have said so */
+    uint64_t acknowledged;  /* stanzas of ours */
+    size_t unacknowledged;
+    s2s_time rtt;           /* from question to answer, the last time; 0: not measured yet */
+} s2s_acks;
+S2S_API void s2s_session_acks(const s2s_session *s, s2s_acks *out);
 
 /* True once S2S_EV_ESTABLISHED was made and no close has begun. */
 S2S_API bool s2s_session_is_open(const s2s_session *s);

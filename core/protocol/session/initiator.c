@@ -205,6 +205,7 @@ static void expect_features_auth(s2s_session *s, const s2s__node *n)
         return;
     }
     s->proof = PROOF_EXTERNAL;
+    s->sm.offered = s2s__node_child(n, NS_SM, "sm") != NULL;
     s2s__initiator_established(s);
 }
 
@@ -214,6 +215,10 @@ void s2s__initiator_established(s2s_session *s)
         return;
     s2s__reader_set_limit(s->reader, s->env->limits.stanza_bytes);
     s2s__set_state(s, ESTABLISHED);
+    if (s->sm.offered)
+        s2s__sm_enable(s);
+    if (s->state != ESTABLISHED)
+        return;
     s2s__raise(s, S2S_EV_ESTABLISHED);
 }
 

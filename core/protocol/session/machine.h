@@ -4,6 +4,7 @@
 #define S2S_MACHINE_H
 
 #include "protocol/session/pairs.h"
+#include "protocol/session/sm.h"
 #include "protocol/stream/stream.h"
 #include "s2s/addr.h"
 #include "s2s/session.h"
@@ -72,6 +73,7 @@ struct s2s_session {
     const s2s_dialback_secret *secret;
     char *verify_id, *verify_key;       /* the question that this stream is for; NULL: none */
     char *asked_local, *asked_remote;   /* lent by S2S_EV_DIALBACK_VERIFY */
+    s2s__sm sm;
     uint32_t preauth_bytes, preauth_elements, sasl_failures;
     s2s_event event;       /* waits to be pulled, unless NONE */
     s2s_event parting;     /* S2S_EV_CLOSED that follows when the event above is pulled */
@@ -99,6 +101,8 @@ void s2s__note_close(s2s_session *s, s2s_origin origin, s2s_cond cond, const cha
 
 /* A stream error of ours: header first if none was sent (ST-16), error, end; then input is ignored until the peer goes. */
 void s2s__fail(s2s_session *s, s2s_cond cond, const char *text);
+/* The same with an application-specific condition behind ours (RFC 6120 section 4.9.4); `detail` is XML or NULL. */
+void s2s__fail_detail(s2s_session *s, s2s_cond cond, const char *text, const char *detail);
 /* Ends at once, without a word on the wire. */
 void s2s__cut(s2s_session *s, s2s_origin origin, s2s_cond cond, const char *text);
 /* If `err` is a failure, ends the session with it and returns false. */
@@ -131,6 +135,21 @@ void s2s__acceptor_verdict(s2s_session *s, const s2s_verdict *verdict);
 void s2s__dialback_nonza(s2s_session *s, const s2s__node *n, s2s__tree *t);
 void s2s__dialback_start(s2s_session *s);
 void s2s__dialback_ask(s2s_session *s);
+
+/* sm.c: stream management. */
+void s2s__sm_enable(s2s_session *s);                         /* initiator: the peer offers it */
+bool s2s__sm_nonza(s2s_session *s, const s2s__node *n);      /* true: it was one of its elements, and is dealt with */
+bool s2s__sm_has_room(const s2s_session *s);                 /* for one more stanza */
+s2s_err s2s__sm_reserve(s2s_session *s);                     /* before a stanza is written */
+void s2s__sm_wrote(s2s_session *s);                          /* after it was */
+void s2s__sm_sent(s2s_session *s, size_t len);               /* `len` more bytes of the output went out */
+void s2s__sm_abandon(s2s_session *s);                        /* the rest of the output never will */
+void s2s__sm_handled(s2s_session *s);                        /* a stanza of the peer's was pulled */
+void s2s__sm_answer(s2s_session *s);                         /* an <a/> if one is owed and may go out */
+void s2s__sm_tell(s2s_session *s);                           /* an <a/> */
+void s2s__sm_before_end(s2s_session *s);
+void s2s__sm_probe(s2s_session *s);                          /* an <r/>, to see whether the peer is alive */
+s2s_time s2s__sm_deadline(const s2s_session *s);
 
 /* incoming.c: a stanza that arrived. */
 void s2s__incoming_stanza(s2s_session *s, const s2s_stanza *stanza);

@@ -25,7 +25,7 @@ s2s_err s2s__offer(s2s_session *s, s2s__feature_set set)
         s2s__buf_puts(out, "<stream:features>");
         offer_behind_tls(s);
         return s2s__buf_puts(out, "</stream:features>");
-    case FEATURES_AUTH: return s2s__buf_puts(out, "<stream:features/>");
+    case FEATURES_AUTH: return s2s__buf_puts(out, "<stream:features><sm xmlns='" NS_SM "'/></stream:features>");
     }
     return S2S_E_INVAL;
 }

@@ -71,7 +71,7 @@ void s2s__cut(s2s_session *s, s2s_origin origin, s2s_cond cond, const char *text
     if (s->state == CLOSED)
         return;
     note_close(s, origin, cond, s2s_str_of(text ? text : ""));
-    s2s__buf_free(&s->out);
+    s2s__sm_abandon(s);
     finish(s, false);
 }
 
@@ -121,18 +121,20 @@ bool s2s__restart(s2s_session *s, bool keep_pending)
 }
 
 /* Our end tag, with an error before it if there is one. */
-static bool write_end(s2s_session *s, s2s_cond cond, const char *text)
+static bool write_end(s2s_session *s, s2s_cond cond, const char *text, const char *detail)
 {
     if (!s->header_sent)
         s2s__send_header(s); /* ST-16 */
+    if (s->state != CLOSED)
+        s2s__sm_before_end(s);
     if (s->state == CLOSED)
         return false;
     if (cond != S2S_COND_NONE)
-        s2s__stream_write_error(&s->out, cond, text);
+        s2s__stream_write_error(&s->out, cond, text, detail);
     return s2s__ok(s, s2s__stream_write_end(&s->out));
 }
 
-void s2s__fail(s2s_session *s, s2s_cond cond, const char *text)
+void s2s__fail_detail(s2s_session *s, s2s_cond cond, const char *text, const char *detail)
 {
     if (s->state == CLOSED || s->state == DRAINING)
         return;
@@ -143,10 +145,15 @@ void s2s__fail(s2s_session *s, s2s_cond cond, const char *text)
         finish(s, false);
         return;
     }
-    if (!ended && !write_end(s, cond, text))
+    if (!ended && !write_end(s, cond, text, detail))
         return;
     s->close_by = s->now + s->env->limits.close_ms;
     s2s__set_state(s, DRAINING);
+}
+
+void s2s__fail(s2s_session *s, s2s_cond cond, const char *text)
+{
+    s2s__fail_detail(s, cond, text, NULL);
 }
 
 void s2s_session_close(s2s_session *s, s2s_time now, s2s_cond cond, const char *text)
@@ -159,7 +166,9 @@ void s2s_session_close(s2s_session *s, s2s_time now, s2s_cond cond, const char *
         return;
     }
     note_close(s, S2S_ORIGIN_LOCAL, cond, s2s_str_of(text ? text : ""));
-    if (!write_end(s, cond, text))
+    if (s2s__sm_unacked(&s->sm) > 0)
+        s2s__sm_probe(s); /* it is answered while we wait for the peer's end */
+    if (s->state == CLOSED || !write_end(s, cond, text, NULL))
         return;
     s->close_by = now + s->env->limits.close_ms;
     s2s__set_state(s, CLOSING);
@@ -196,7 +205,8 @@ s2s_err s2s_session_new(const s2s_env *env, const s2s_session_options *options, 
     s->negotiate_by = options->negotiate_by != S2S_NEVER ? options->negotiate_by
                                                          : now + env->limits.negotiation_ms;
     s2s__buf_init(&s->out, env, (size_t)env->limits.output_bytes + 8 * (size_t)env->limits.stanza_bytes +
-                                    OUTPUT_SLACK);
+                                    env->limits.unacked_bytes + OUTPUT_SLACK);
+    s2s__sm_init(&s->sm, env);
     if ((err = s2s__reader_new(env, NS_SERVER, &s->reader)) != S2S_OK)
         goto fail;
     if (s->role == S2S_INITIATOR) {
@@ -234,6 +244,7 @@ void s2s_session_free(s2s_session *s)
         return;
     s2s__reader_free(s->reader);
     s2s__buf_free(&s->out);
+    s2s__sm_free(&s->sm, s->env);
     s2s__pairs_free(&s->pairs, s->env);
     s2s__free(s->env, s->local);
     s2s__free(s->env, s->remote);
@@ -282,7 +293,7 @@ s2s_err s2s_session_feed(s2s_session *s, s2s_time now, s2s_bytes in)
 static void peer_ended(s2s_session *s)
 {
     note_close(s, S2S_ORIGIN_PEER, S2S_COND_NONE, S2S_STR("the peer closed the stream"));
-    if (s->state != CLOSING && !write_end(s, S2S_COND_NONE, NULL))
+    if (s->state != CLOSING && !write_end(s, S2S_COND_NONE, NULL, NULL))
         return;
     finish(s, true);
 }
@@ -292,7 +303,7 @@ static void peer_error(s2s_session *s, const s2s__node *n, s2s__tree *t)
     char text[S2S_TEXT_MAX];
     s2s_cond cond = s2s__stream_read_error(t, n, text);
     note_close(s, S2S_ORIGIN_PEER, cond, s2s_str_of(text));
-    if (s->state != CLOSING && !write_end(s, S2S_COND_NONE, NULL))
+    if (s->state != CLOSING && !write_end(s, S2S_COND_NONE, NULL, NULL))
         return;
     finish(s, true); /* fatal (ST-16); nothing behind it counts */
 }
@@ -313,6 +324,8 @@ static void take_nonza(s2s_session *s, const s2s__node *n, s2s__tree *t)
         peer_error(s, n, t);
     else if (s2s__str_is(n->ns, "jabber:client"))
         s2s__fail(s, S2S_COND_INVALID_NAMESPACE, "the content namespace must be jabber:server"); /* NS-02 */
+    else if (s2s__sm_nonza(s, n))
+        return;
     else if (s->role == S2S_INITIATOR)
         s2s__initiator_nonza(s, n, t);
     else
@@ -373,6 +386,10 @@ s2s_event_type s2s_session_next_event(s2s_session *s, s2s_event *out)
             break;
         take_item(s, &item);
     }
+    if (s->event.type == S2S_EV_STANZA || s->event.type == S2S_EV_REJECTED)
+        s2s__sm_handled(s);
+    else if (s->event.type == S2S_EV_NONE && s->state == ESTABLISHED)
+        s2s__sm_answer(s);
     *out = s->event;
     s->event = s->parting;
     s->parting = (s2s_event){.type = S2S_EV_NONE};
@@ -381,16 +398,14 @@ s2s_event_type s2s_session_next_event(s2s_session *s, s2s_event *out)
 
 size_t s2s_session_output(const s2s_session *s, const uint8_t **out)
 {
-    *out = s2s__buf_bytes(&s->out);
-    return s->out.len;
+    *out = s2s__buf_bytes(&s->out) + s->sm.kept;
+    return s->out.len - s->sm.kept;
 }
 
 void s2s_session_sent(s2s_session *s, s2s_time now, size_t len)
 {
     s->now = now;
-    s2s__buf_drop(&s->out, len);
-    if (s->out.len == 0)
-        s2s__buf_emptied(&s->out);
+    s2s__sm_sent(s, len);
 }
 
 void s2s_session_rest(s2s_session *s)
@@ -403,8 +418,10 @@ void s2s_session_rest(s2s_session *s)
 
 s2s_time s2s_session_deadline(const s2s_session *s)
 {
-    if (s->state == CLOSED || s->state == ESTABLISHED)
+    if (s->state == CLOSED)
         return S2S_NEVER;
+    if (s->state == ESTABLISHED)
+        return s2s__sm_deadline(s);
     return s->state == CLOSING || s->state == DRAINING ? s->close_by : s->negotiate_by;
 }
 
@@ -416,6 +433,8 @@ void s2s_session_tick(s2s_session *s, s2s_time now)
     if (s->state == CLOSING || s->state == DRAINING) {
         note_close(s, S2S_ORIGIN_LOCAL, S2S_COND_NONE, S2S_STR("the peer did not close"));
         finish(s, false);
+    } else if (s->state == ESTABLISHED) {
+        s2s__fail(s, S2S_COND_CONNECTION_TIMEOUT, "the peer does not acknowledge"); /* ST-23 */
     } else {
         s2s__fail(s, S2S_COND_CONNECTION_TIMEOUT, "negotiation took too long");
         if (s->role == S2S_INITIATOR && s->state == DRAINING)
@@ -475,10 +494,15 @@ s2s_err s2s_session_send(s2s_session *s, const s2s_stanza *stanza)
 {
     if ((s->role != S2S_INITIATOR && s->bidi != BIDI_ON) || s->state != ESTABLISHED)
         return S2S_E_STATE;
+    if (!s2s__sm_has_room(s))
+        return S2S_E_AGAIN;
+    s2s_err err = s2s__sm_reserve(s);
+    if (err != S2S_OK)
+        return err;
     size_t guess = stanza->inner.len + stanza->attrs.len + stanza->from.len + stanza->to.len +
                    stanza->id.len + 256;
     for (;;) {
-        s2s_err err = s2s__buf_reserve(&s->out, guess);
+        err = s2s__buf_reserve(&s->out, guess);
         if (err != S2S_OK) {
             s->out.failed = S2S_OK; /* nothing was written: the stream is whole */
             return err;
@@ -487,6 +511,7 @@ s2s_err s2s_session_send(s2s_session *s, const s2s_stanza *stanza)
         size_t need = s2s_stanza_write(stanza, at, guess);
         if (need <= guess) {
             s->out.len += (uint32_t)need;
+            s2s__sm_wrote(s);
             return S2S_OK;
         }
         guess = need;

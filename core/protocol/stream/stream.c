@@ -39,7 +39,7 @@ s2s_err s2s__stream_write_header(s2s__buf *out, const char *content_ns, s2s_str 
     return s2s__buf_puts(out, ">");
 }
 
-s2s_err s2s__stream_write_error(s2s__buf *out, s2s_cond cond, const char *text)
+s2s_err s2s__stream_write_error(s2s__buf *out, s2s_cond cond, const char *text, const char *detail)
 {
     s2s__buf_puts(out, "<stream:error><");
     s2s__buf_puts(out, s2s_cond_name(cond));
@@ -49,6 +49,7 @@ s2s_err s2s__stream_write_error(s2s__buf *out, s2s_cond cond, const char *text)
         s2s__buf_escape(out, s2s_str_of(text));
         s2s__buf_puts(out, "</text>");
     }
+    s2s__buf_puts(out, detail ? detail : "");
     return s2s__buf_puts(out, "</stream:error>");
 }
 

@@ -14,8 +14,8 @@ s2s_err s2s__stream_id(const s2s_env *env, char out[S2S_STREAM_ID_LEN + 1]);
  * declared and a version given) or jabber:component:accept. */
 s2s_err s2s__stream_write_header(s2s__buf *out, const char *content_ns, s2s_str from, s2s_str to,
                                  s2s_str id);
-/* <stream:error>; `text` may be NULL or "". */
-s2s_err s2s__stream_write_error(s2s__buf *out, s2s_cond cond, const char *text);
+/* <stream:error>; `text` may be NULL or "". `detail`: an element of ours behind it, or NULL. */
+s2s_err s2s__stream_write_error(s2s__buf *out, s2s_cond cond, const char *text, const char *detail);
 s2s_err s2s__stream_write_end(s2s__buf *out);
 
 /* A peer's <stream:error>: an unknown condition is undefined-condition (ST-18); text as the peer wrote it. */

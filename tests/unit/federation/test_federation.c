@@ -365,7 +365,7 @@ Test(federation, stop_delivers_what_an_open_stream_holds_and_bounces_the_rest)
     s2s_federation_stop(n.a.f);
     net_until_true(&n, &n.a.stopped);
     net_until(&n, &n.b.count, MANY + 1);
-    cr_expect_eq(n.a.count, 1u);
+    cr_expect_eq(n.a.count, 1u, "%zu: %s", n.a.count, node_last(&n.a));
     cr_expect(has(node_last(&n.a), "message error never"));
     net_until(&n, &n.b.ended, 1);
     cr_expect_eq(n.b.last_end.origin, S2S_ORIGIN_PEER);

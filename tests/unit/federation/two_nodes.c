@@ -180,11 +180,16 @@ void net_begin(net *n)
     test_env_init(&n->b.t);
 }
 
+void net_begin_nodes_unrouted(net *n)
+{
+    begin_node(n, &n->a, "a.example");
+    begin_node(n, &n->b, "b.example");
+}
+
 void net_begin_nodes(net *n)
 {
     char why[S2S_TEXT_MAX] = "";
-    begin_node(n, &n->a, "a.example");
-    begin_node(n, &n->b, "b.example");
+    net_begin_nodes_unrouted(n);
     cr_assert_eq(s2s_federation_route(n->a.f, "b.example", n->b.address, n->tls, why), S2S_OK, "%s", why);
     if (!n->route_b_elsewhere)
         cr_assert_eq(s2s_federation_route(n->b.f, "a.example", n->a.address, n->tls, why), S2S_OK, "%s", why);

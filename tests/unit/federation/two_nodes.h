@@ -60,6 +60,7 @@ typedef struct net {
 /* Both nodes, ready but not connected. Change their limits with `net.a.t.env.limits` before net_begin_nodes. */
 void net_begin(net *n);
 void net_begin_nodes(net *n);
+void net_begin_nodes_unrouted(net *n); /* neither knows where the other is */
 /* A third node: another server for `domain`. End it with net_end_node before net_end. */
 void net_begin_node(net *n, node *x, const char *domain);
 void net_end_node(net *n, node *x);

@@ -87,11 +87,11 @@ Test(stream, headers)
 
 Test(stream, errors_have_one_condition_and_an_optional_text)
 {
-    s2s__stream_write_error(&out, S2S_COND_RESET, NULL);
+    s2s__stream_write_error(&out, S2S_COND_RESET, NULL, NULL);
     expect_out("ST-18", "<stream:error><reset xmlns='" NS_STREAM_ERRORS "'/></stream:error>");
-    s2s__stream_write_error(&out, S2S_COND_RESET, "");
+    s2s__stream_write_error(&out, S2S_COND_RESET, "", NULL);
     expect_out("ST-18", "<stream:error><reset xmlns='" NS_STREAM_ERRORS "'/></stream:error>");
-    s2s__stream_write_error(&out, S2S_COND_CONFLICT, "a<b");
+    s2s__stream_write_error(&out, S2S_COND_CONFLICT, "a<b", NULL);
     expect_out("ST-18", "<stream:error><conflict xmlns='" NS_STREAM_ERRORS "'/><text xmlns='" NS_STREAM_ERRORS
                         "' xml:lang='en'>a&lt;b</text></stream:error>");
 }

@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: MIT */
+/* sm.c: counting, asking, answering, and taking back what was never acknowledged (XEP-0198). */
+#include "protocol/session/sm.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "protocol/log.h"
+#include "protocol/session/machine.h"
+#include "protocol/xml/ns.h"
+
+enum {
+    REQUESTS_MAX = 2,      /* <enable/>: the second is refused, the third ends the stream (CX-13) */
+    ASK_BYTES = 16384,     /* written between two questions; before <enabled/> no more is sent */
+    ANSWER_ROOM = 32768,   /* no <a/> is written while more than this waits to be sent: the answer stays owed */
+    RECOVER_CHUNK = 16384, /* bytes read back at once */
+    GROWTH_MAX = 8,        /* a stanza written anew is at most so many times as large as it came (reader.c) */
+    ELEMENT_MAX = 256,     /* our own nonzas */
+};
+
+void s2s__sm_init(s2s__sm *m, const s2s_env *env)
+{
+    *m = (s2s__sm){.asked_at = S2S_NEVER};
+    s2s__buf_init(&m->ends, env, (size_t)env->limits.unacked_stanzas * sizeof(uint64_t));
+}
+
+size_t s2s__sm_unacked(const s2s__sm *m)
+{
+    return m->ends.len / sizeof(uint64_t);
+}
+
+static uint64_t end_at(const s2s__sm *m, size_t i)
+{
+    uint64_t end;
+    memcpy(&end, s2s__buf_bytes(&m->ends) + i * sizeof end, sizeof end);
+    return end;
+}
+
+/* -- what goes out ------------------------------------------------------------------------------------- */
+
+/* `len` bytes at the front of the output are of no use any more. */
+static void drop(s2s_session *s, size_t len)
+{
+    s2s__buf_drop(&s->out, len);
+    s->sm.base += len;
+    s->sm.kept -= len;
+    if (s->out.len == 0)
+        s2s__buf_emptied(&s->out); /* an idle stream holds no buffer: s2s_session_rest */
+}
+
+void s2s__sm_sent(s2s_session *s, size_t len)
+{
+    s->sm.kept += len;
+    if (s->sm.asked > 0 && s->sm.asked_at == S2S_NEVER)
+        s->sm.asked_at = s->now;
+    if (s->sm.ends.len == 0)
+        drop(s, s->sm.kept);
+}
+
+/* What is there counts as gone: no connection will take it. */
+void s2s__sm_abandon(s2s_session *s)
+{
+    s2s__sm_sent(s, s->out.len - s->sm.kept);
+}
+
+static bool put(s2s_session *s, const char *element)
+{
+    return s2s__ok(s, s2s__buf_puts(&s->out, element));
+}
+
+/* At most limits.unacked_bytes / ASK_BYTES and one more are unanswered at a time. */
+static void ask(s2s_session *s)
+{
+    if (!put(s, "<r xmlns='" NS_SM "'/>"))
+        return;
+    if (s->sm.asked++ == 0)
+        s->sm.asked_at = S2S_NEVER;
+    s->sm.asked_to = s->sm.base + s->out.len;
+    s->sm.asked_h = s->sm.acked + (uint32_t)s2s__sm_unacked(&s->sm);
+}
+
+bool s2s__sm_has_room(const s2s_session *s)
+{
+    const s2s_limits *l = &s->env->limits;
+    size_t bytes = s->sm.state == SM_ASKED ? ASK_BYTES : l->unacked_bytes;
+    return s->sm.state == SM_OFF || s->sm.ends.len == 0 ||
+           (s2s__sm_unacked(&s->sm) < l->unacked_stanzas && s->out.len < bytes);
+}
+
+s2s_err s2s__sm_reserve(s2s_session *s)
+{
+    if (s->sm.state == SM_OFF)
+        return S2S_OK;
+    s2s_err err = s2s__buf_reserve(&s->sm.ends, sizeof(uint64_t));
+    s->sm.ends.failed = S2S_OK; /* nothing was written: the list is whole */
+    return err;
+}
+
+void s2s__sm_wrote(s2s_session *s)
+{
+    if (s->sm.state == SM_OFF)
+        return;
+    uint64_t end = s->sm.base + s->out.len;
+    (void)s2s__buf_append(&s->sm.ends, &end, sizeof end); /* reserved */
+    if (s->sm.state == SM_ON && (s->sm.asked == 0 || end - s->sm.asked_to >= ASK_BYTES))
+        ask(s);
+}
+
+void s2s__sm_probe(s2s_session *s)
+{
+    if (s->sm.state == SM_ON && s->sm.asked == 0)
+        ask(s);
+}
+
+/* -- answering ----------------------------------------------------------------------------------------- */
+
+void s2s__sm_tell(s2s_session *s)
+{
+    char element[ELEMENT_MAX];
+    (void)snprintf(element, sizeof element, "<a xmlns='" NS_SM "' h='%" PRIu32 "'/>", s->sm.handled);
+    if (put(s, element)) {
+        s->sm.told = s->sm.handled;
+        s->sm.owed = false;
+    }
+}
+
+void s2s__sm_answer(s2s_session *s)
+{
+    if (s->sm.owed && !s->sm.held && s->out.len - s->sm.kept < ANSWER_ROOM)
+        s2s__sm_tell(s);
+}
+
+/* SM-06: the last word before our end tag. */
+void s2s__sm_before_end(s2s_session *s)
+{
+    if (s->sm.state == SM_ON && (s->sm.told != s->sm.handled || s->sm.owed))
+        s2s__sm_tell(s);
+}
+
+void s2s__sm_handled(s2s_session *s)
+{
+    if (s->sm.state == SM_ON)
+        s->sm.handled++;
+}
+
+/* -- the initiator's beginning ------------------------------------------------------------------------- */
+
+void s2s__sm_enable(s2s_session *s)
+{
+    if (!put(s, "<enable xmlns='" NS_SM "'/>"))
+        return;
+    s->sm.state = SM_ASKED;
+    s->sm.began = s->sm.base + s->out.len;
+    s->sm.asked = 1;
+    s->sm.asked_at = S2S_NEVER;
+}
+
+/* All questions, or, if `all` is false, the oldest. A peer may answer several at once. */
+static void answered(s2s_session *s, bool all)
+{
+    if (s->sm.asked == 0 || s->sm.asked_at == S2S_NEVER)
+        return;
+    if (s->sm.asked == 1)
+        s->sm.rtt = s->now - s->sm.asked_at;
+    s->sm.asked = all ? 0 : s->sm.asked - 1;
+    s->sm.asked_at = s->sm.asked > 0 ? s->now : S2S_NEVER;
+}
+
+static void enabled(s2s_session *s)
+{
+    answered(s, true);
+    s->sm.state = SM_ON;
+    if (s->sm.ends.len == 0 || s->state != ESTABLISHED)
+        return;
+    ask(s);
+    s2s__raise(s, S2S_EV_ACKED); /* none of them, but there is more room */
+}
+
+static void refused(s2s_session *s)
+{
+    answered(s, true);
+    s->sm.state = SM_OFF;
+    s2s__buf_free(&s->sm.ends);
+    drop(s, s->sm.kept);
+    s2s__raise(s, S2S_EV_ACKED);
+}
+
+/* -- the acceptor's ------------------------------------------------------------------------------------ */
+
+static void fail_request(s2s_session *s, const char *condition)
+{
+    char element[ELEMENT_MAX];
+    (void)snprintf(element, sizeof element,
+                   "<failed xmlns='" NS_SM "'><%s xmlns='" NS_STANZA_ERRORS "'/></failed>", condition);
+    (void)put(s, element);
+}
+
+static void take_enable(s2s_session *s)
+{
+    if (s->state != ESTABLISHED) { /* SM-01 */
+        fail_request(s, "unexpected-request");
+        return;
+    }
+    if (++s->sm.requests > REQUESTS_MAX) {
+        s2s__fail(s, S2S_COND_POLICY_VIOLATION, "stream management is enabled already");
+        return;
+    }
+    if (s->sm.state != SM_OFF) {
+        fail_request(s, "unexpected-request");
+        return;
+    }
+    if (!put(s, "<enabled xmlns='" NS_SM "'/>")) /* no id: a stream cannot be resumed here (SM-05) */
+        return;
+    s->sm.state = SM_ON;
+    s->sm.began = s->sm.base + s->out.len;
+}
+
+/* -- what came ----------------------------------------------------------------------------------------- */
+
+static bool read_count(s2s_str h, uint32_t *out)
+{
+    uint64_t value = 0;
+    if (h.len == 0 || h.len > 10)
+        return false;
+    for (size_t i = 0; i < h.len; i++) {
+        if (h.ptr[i] < '0' || h.ptr[i] > '9')
+            return false;
+        value = value * 10 + (uint64_t)(h.ptr[i] - '0');
+    }
+    if (value > UINT32_MAX)
+        return false;
+    *out = (uint32_t)value;
+    return true;
+}
+
+/* SM-03. What has not left cannot have been handled either. */
+static void too_high(s2s_session *s, uint32_t h)
+{
+    char detail[ELEMENT_MAX];
+    uint32_t sent = s->sm.acked;
+    while (sent - s->sm.acked < s2s__sm_unacked(&s->sm) &&
+           end_at(&s->sm, sent - s->sm.acked) <= s->sm.base + s->sm.kept)
+        sent++;
+    (void)snprintf(detail, sizeof detail,
+                   "<handled-count-too-high xmlns='" NS_SM "' h='%" PRIu32 "' send-count='%" PRIu32 "'/>", h,
+                   sent);
+    s2s__fail_detail(s, S2S_COND_UNDEFINED_CONDITION, "more was acknowledged than was sent", detail);
+}
+
+static void take_ack(s2s_session *s, const s2s__node *n)
+{
+    uint32_t h;
+    if (!read_count(s2s__node_attr(n, "h"), &h)) {
+        s2s__fail(s, S2S_COND_BAD_FORMAT, "<a/> without a number");
+        return;
+    }
+    uint32_t count = h - s->sm.acked; /* wraps as the counters do */
+    if (count > s2s__sm_unacked(&s->sm) ||
+        (count > 0 && end_at(&s->sm, count - 1) > s->sm.base + s->sm.kept)) {
+        too_high(s, h);
+        return;
+    }
+    answered(s, h == s->sm.asked_h);
+    s->sm.acked = h;
+    s->sm.acknowledged += count;
+    if (count > 0) {
+        size_t done = (size_t)(end_at(&s->sm, count - 1) - s->sm.base);
+        s2s__buf_drop(&s->sm.ends, count * sizeof(uint64_t));
+        if (s->sm.ends.len == 0)
+            s2s__buf_free(&s->sm.ends);
+        drop(s, s->sm.ends.len == 0 ? s->sm.kept : done);
+        s2s__raise(s, S2S_EV_ACKED);
+        s->event.acked = count;
+    }
+    if (s->sm.ends.len > 0 && s->state == ESTABLISHED && s->sm.asked == 0)
+        ask(s);
+}
+
+static bool take_common(s2s_session *s, const s2s__node *n)
+{
+    if (s->sm.state != SM_ON)
+        return false;
+    if (s2s__node_is(n, NS_SM, "a"))
+        take_ack(s, n);
+    else if (s2s__node_is(n, NS_SM, "r"))
+        s->sm.owed = s->state == ESTABLISHED; /* CLOSING: our stream has ended */
+    else
+        return false;
+    return true;
+}
+
+bool s2s__sm_nonza(s2s_session *s, const s2s__node *n)
+{
+    if (!s2s__str_is(n->ns, NS_SM))
+        return false;
+    if (take_common(s, n))
+        return true;
+    if (s->sm.state == SM_ASKED && s2s__node_is(n, NS_SM, "enabled"))
+        enabled(s);
+    else if (s->sm.state == SM_ASKED && s2s__node_is(n, NS_SM, "failed"))
+        refused(s);
+    else if (s->state == CLOSING)
+        return true; /* ST-19: nothing can be answered any more */
+    else if (s->role == S2S_ACCEPTOR && s2s__node_is(n, NS_SM, "enable"))
+        take_enable(s);
+    else if (s->role == S2S_ACCEPTOR && s2s__node_is(n, NS_SM, "resume"))
+        fail_request(s, s->state == ESTABLISHED ? "feature-not-implemented" : "unexpected-request"); /* SM-05 */
+    else
+        return false;
+    return true;
+}
+
+/* -- time ---------------------------------------------------------------------------------------------- */
+
+s2s_time s2s__sm_deadline(const s2s_session *s)
+{
+    if (s->sm.asked == 0 || s->sm.asked_at == S2S_NEVER)
+        return S2S_NEVER; /* what does not leave is the transport's to notice */
+    return s->sm.asked_at + s->env->limits.ack_ms;
+}
+
+/* -- taking back --------------------------------------------------------------------------------------- */
+
+/* Our own output, read with the reader that reads a peer's. Its limits are those of what we may have written. */
+struct s2s__recovery {
+    s2s_env env;
+    s2s__reader *reader;
+    size_t at;
+};
+
+void s2s__sm_free(s2s__sm *m, const s2s_env *env)
+{
+    s2s__buf_free(&m->ends);
+    if (m->recovery)
+        s2s__reader_free(m->recovery->reader);
+    s2s__free(env, m->recovery);
+    m->recovery = NULL;
+}
+
+static s2s_err begin_recovery(s2s_session *s)
+{
+    static const char ROOT[] = "<stream:stream xmlns='" NS_SERVER "' xmlns:db='" NS_DIALBACK
+                               "' xmlns:stream='" NS_STREAMS "'>";
+    s2s__recovery *r = s2s__alloc(s->env, sizeof *r);
+    if (!r)
+        return S2S_E_NOMEM;
+    s->sm.recovery = r;
+    r->at = s->sm.began > s->sm.base ? (size_t)(s->sm.began - s->sm.base) : 0;
+    r->env = *s->env;
+    uint64_t most = (uint64_t)s->env->limits.stanza_bytes * GROWTH_MAX + s->env->limits.unacked_bytes;
+    r->env.limits.stanza_bytes = most < UINT32_MAX ? (uint32_t)most : UINT32_MAX;
+    r->env.limits.xml_attributes = r->env.limits.xml_depth = UINT32_MAX;
+    s2s_err err = s2s__reader_new(&r->env, NS_SERVER, &r->reader);
+    if (err != S2S_OK)
+        return err;
+    s2s__reader_set_limit(r->reader, r->env.limits.stanza_bytes);
+    return s2s__reader_feed(r->reader, (s2s_bytes){(const uint8_t *)ROOT, sizeof ROOT - 1});
+}
+
+/* The next stanza in what is kept; NULL: no more, or memory is out. */
+static const s2s_stanza *read_back(s2s_session *s)
+{
+    s2s__recovery *r = s->sm.recovery;
+    for (;;) {
+        s2s__item item;
+        switch (s2s__reader_next(r->reader, &item)) {
+        case ITEM_STANZA: return item.stanza;
+        case ITEM_OPEN:
+        case ITEM_NONZA: continue; /* <r/>, <a/>, an error of ours */
+        case ITEM_CLOSE:
+        case ITEM_ERROR: return NULL;
+        case ITEM_NONE: break;
+        }
+        size_t len = s->out.len - r->at < RECOVER_CHUNK ? s->out.len - r->at : RECOVER_CHUNK;
+        if (len == 0 ||
+            s2s__reader_feed(r->reader, (s2s_bytes){s2s__buf_bytes(&s->out) + r->at, len}) != S2S_OK)
+            return NULL;
+        r->at += len;
+    }
+}
+
+const s2s_stanza *s2s_session_unacknowledged(s2s_session *s)
+{
+    if (s->state != CLOSED || s2s__sm_unacked(&s->sm) == 0)
+        return NULL;
+    const s2s_stanza *st = NULL;
+    if (s->sm.recovery || begin_recovery(s) == S2S_OK)
+        st = read_back(s);
+    if (st)
+        s2s__buf_drop(&s->sm.ends, sizeof(uint64_t));
+    else
+        s2s__log(s->env, S2S_LOG_ERROR, "unacknowledged stanzas are lost: out of memory", NULL, 0);
+    return st;
+}
+
+void s2s_session_hold(s2s_session *s, bool hold)
+{
+    s->sm.held = hold;
+}
+
+void s2s_session_acks(const s2s_session *s, s2s_acks *out)
+{
+    *out = (s2s_acks){.on = s->sm.state == SM_ON,
+                      .acknowledged = s->sm.acknowledged,
+                      .unacknowledged = s2s__sm_unacked(&s->sm),
+                      .rtt = s->sm.rtt};
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* sm.h: stream management (XEP-0198, urn:xmpp:sm:3): acknowledgements both ways, no resumption. Part of the session.
+ *
+ * What was sent and not acknowledged stays at the front of the session's output buffer: a stanza is written once, and
+ * the same bytes are kept. `ends` holds where each kept stanza ends, as an offset in all that was ever written. */
+#ifndef S2S_SM_H
+#define S2S_SM_H
+
+#include "protocol/xml/tree.h"
+#include "s2s/stanza.h"
+
+typedef enum s2s__sm_state {
+    SM_OFF,   /* not offered, or refused */
+    SM_ASKED, /* initiator: <enable/> is out; what is sent from here on is kept */
+    SM_ON,
+} s2s__sm_state;
+
+typedef struct s2s__recovery s2s__recovery;
+
+typedef struct s2s__sm {
+    s2s__sm_state state;
+    uint32_t handled;      /* the peer's stanzas that were pulled since it was enabled; wraps (SM-02) */
+    uint32_t told;         /* the last `h` that we sent */
+    uint32_t acked;        /* the last `h` that the peer sent */
+    uint64_t acknowledged; /* the same without wrapping, for status */
+    s2s__buf ends;         /* uint64_t each, oldest first */
+    uint64_t base;         /* offset of the output buffer's first byte */
+    uint64_t began;        /* offset of what may be kept: behind <enable/> or <enabled/> */
+    size_t kept;           /* bytes at its front that went out */
+    unsigned requests;     /* <enable/> that came (CX-13) */
+    bool offered;          /* initiator: by the peer, when authenticated */
+    bool owed;             /* the peer has asked for an <a/> */
+    bool held;             /* the caller does not want one to go out now */
+    unsigned asked;        /* how often; 0: we wait for no <enabled/> and no <a/> */
+    uint64_t asked_to;     /* offset of the last question */
+    uint32_t asked_h;      /* the count that answers it, if all arrives */
+    s2s_time asked_at;     /* when the first question left, or the last answer came; S2S_NEVER: it has not left */
+    s2s_time rtt;          /* of the last answer */
+    s2s__recovery *recovery; /* while unacknowledged stanzas are taken back */
+} s2s__sm;
+
+void s2s__sm_init(s2s__sm *m, const s2s_env *env);
+void s2s__sm_free(s2s__sm *m, const s2s_env *env);
+
+/* How many stanzas are kept. */
+size_t s2s__sm_unacked(const s2s__sm *m);
+
+#endif

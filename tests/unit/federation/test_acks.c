@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/* test_acks.c: what happens to stanzas that were sent and not acknowledged when their stream breaks (XEP-0198). */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "relay.h"
+#include "two_nodes.h"
+
+enum { MANY = 200 };
+
+static net n;
+static relay r;
+
+static bool has(const char *text, const char *part)
+{
+    return strstr(text, part) != NULL;
+}
+
+/* a.example reaches b.example through the relay. */
+static void begin(uint32_t reroute_ms)
+{
+    char why[S2S_TEXT_MAX] = "";
+    net_begin(&n);
+    n.a.t.env.limits.reroute_ms = reroute_ms;
+    net_begin_nodes_unrouted(&n);
+    relay_begin(&r, &n.loop, n.b.address);
+    cr_assert_eq(s2s_federation_route(n.a.f, "b.example", r.address, n.tls, why), S2S_OK, "%s", why);
+    (void)node_send(&n.a, "b.example", "first");
+    net_until(&n, &n.b.count, 1);
+}
+
+static void finish(void)
+{
+    relay_end_all(&r);
+    net_end(&n);
+}
+
+static void send_many(int from, int count)
+{
+    char id[16];
+    for (int i = from; i < from + count; i++) {
+        (void)snprintf(id, sizeof id, "%d", i);
+        s2s_err err = node_send(&n.a, "b.example", id);
+        cr_assert(err == S2S_OK || err == S2S_E_AGAIN);
+    }
+}
+
+/* What b received from its `at`-th on is 0, 1, 2... */
+static void expect_numbers(size_t at, int count)
+{
+    for (int i = 0; i < count; i++) {
+        char want[64];
+        (void)snprintf(want, sizeof want, "message  %d x@a.example <body>%d</body>", i, i);
+        cr_assert_str_eq(n.b.received[at + (size_t)i], want, "SZ-04 SM-04");
+    }
+}
+
+static void look(void *arg, const s2s_stream_info *info)
+{
+    if (info->role == S2S_INITIATOR)
+        *(s2s_stream_info *)arg = *info;
+}
+
+static s2s_stream_info outgoing(void)
+{
+    s2s_stream_info info = {0};
+    s2s_federation_streams(n.a.f, look, &info);
+    return info;
+}
+
+static void until_acknowledged(void)
+{
+    while (outgoing().unacknowledged > 0 || !outgoing().acks)
+        uv_run(&n.loop, UV_RUN_ONCE);
+}
+
+Test(acks, what_arrives_is_acknowledged_and_shown)
+{
+    begin(0);
+    send_many(0, MANY);
+    net_until(&n, &n.b.count, MANY + 1);
+    until_acknowledged();
+    s2s_stream_info info = outgoing();
+    cr_expect(info.acks);
+    cr_expect_eq(info.acknowledged, (uint64_t)MANY + 1, "SM-02");
+    cr_expect_eq(info.stanzas_out, (uint64_t)MANY + 1);
+    cr_expect_eq(info.resent, 0u);
+    finish();
+}
+
+Test(acks, what_never_arrived_is_sent_again_in_order_before_what_waits)
+{
+    begin(30000);
+    until_acknowledged();
+    r.hold_out = true;
+    send_many(0, MANY);
+    while (outgoing().unacknowledged < MANY)
+        uv_run(&n.loop, UV_RUN_ONCE);
+    uv_run(&n.loop, UV_RUN_NOWAIT); /* into the relay, and no further */
+    r.hold_out = false;
+    relay_cut(&r);
+    net_until(&n, &n.a.ended, 1);
+    send_many(MANY, MANY);
+    net_until(&n, &n.b.count, 2 * MANY + 1);
+    expect_numbers(1, 2 * MANY);
+    cr_expect_eq(n.a.count, 0u, "nothing bounced");
+    until_acknowledged();
+    cr_expect_eq(outgoing().resent, (uint64_t)MANY);
+    cr_expect_eq(n.b.count, 2u * MANY + 1, "and nothing came twice");
+    finish();
+}
+
+Test(acks, what_arrived_without_our_knowing_comes_twice_and_in_order)
+{
+    begin(30000);
+    until_acknowledged();
+    r.hold_back = true;
+    send_many(0, MANY);
+    net_until(&n, &n.b.count, MANY + 1);
+    r.hold_back = false;
+    relay_cut(&r);
+    send_many(MANY, MANY);
+    net_until(&n, &n.b.count, 3 * MANY + 1);
+    expect_numbers(1, MANY);
+    expect_numbers(MANY + 1, 2 * MANY);
+    cr_expect_eq(n.a.count, 0u, "nothing bounced");
+    finish();
+}
+
+Test(acks, what_was_sent_again_in_vain_too_often_bounces)
+{
+    begin(30000);
+    n.a.t.env.limits.resend_streams = 1;
+    until_acknowledged();
+    r.hold_back = true;
+    send_many(0, 2);
+    net_until(&n, &n.b.count, 3);
+    r.hold_back = false;
+    relay_cut(&r);
+    net_until(&n, &n.a.established, 2);
+    r.hold_back = true;
+    net_until(&n, &n.b.count, 5);
+    send_many(2, 1);
+    net_until(&n, &n.b.count, 6);
+    r.hold_back = false;
+    relay_cut(&r);
+    net_until(&n, &n.a.count, 2);
+    cr_expect(has(n.a.received[0], "message error 0 y@b.example"), "%s", n.a.received[0]);
+    cr_expect(has(n.a.received[1], "message error 1 y@b.example"), "%s", n.a.received[1]);
+    cr_expect(has(n.a.received[1], "remote-server-timeout") && has(n.a.received[1], "acknowledge"), "%s", n.a.received[1]);
+    net_until(&n, &n.b.count, 7);
+    cr_expect(has(node_last(&n.b), "message  2 "), "the third was sent once before: %s", node_last(&n.b));
+    finish();
+}
+
+Test(acks, what_cannot_be_sent_again_bounces_in_order_when_time_is_up)
+{
+    begin(1000);
+    until_acknowledged();
+    r.hold_out = true;
+    send_many(0, MANY);
+    while (outgoing().unacknowledged < MANY)
+        uv_run(&n.loop, UV_RUN_ONCE);
+    r.turn_away = true;
+    relay_cut(&r);
+    net_until(&n, &n.a.count, MANY);
+    for (int i = 0; i < MANY; i++) {
+        char want[64];
+        (void)snprintf(want, sizeof want, "message error %d y@b.example", i);
+        cr_assert(has(n.a.received[i], want), "%s", n.a.received[i]);
+        cr_assert(has(n.a.received[i], "remote-server-timeout"));
+    }
+    cr_expect_gt(r.accepted, 2u, "it was tried more than once");
+    cr_expect_eq(n.a.count, (size_t)MANY);
+    finish();
+}
+
+Test(acks, a_peer_that_comes_back_is_tried_at_once)
+{
+    char why[S2S_TEXT_MAX] = "";
+    begin(600000);
+    until_acknowledged();
+    cr_assert_eq(s2s_federation_route(n.b.f, "a.example", n.a.address, n.tls, why), S2S_OK);
+    r.turn_away = true;
+    relay_cut(&r);
+    send_many(0, 3);
+    size_t tried = r.accepted;
+    net_until(&n, &r.accepted, tried + 4);
+    r.turn_away = false;
+    (void)node_send(&n.b, "a.example", "here I am");
+    net_until(&n, &n.b.count, 4);
+    expect_numbers(1, 3);
+    finish();
+}
+
+Test(acks, a_full_window_makes_the_queue_and_then_the_senders_wait)
+{
+    net_begin(&n);
+    n.a.t.env.limits.unacked_stanzas = 8;
+    n.a.t.env.limits.queue_stanzas = 64;
+    net_begin_nodes(&n);
+    (void)node_send(&n.a, "b.example", "first");
+    net_until(&n, &n.b.count, 1);
+    until_acknowledged();
+    int sent = 0;
+    while (node_send(&n.a, "b.example", "x") == S2S_OK)
+        sent++;
+    cr_expect_eq(sent, 8 + 31, "the window and half of the queue: %d", sent);
+    net_until(&n, &n.a.drained, 1);
+    net_until(&n, &n.b.count, (size_t)sent + 2);
+    net_end(&n);
+}
+
+Test(acks, stop_bounces_what_the_peer_never_acknowledges)
+{
+    begin(30000);
+    until_acknowledged();
+    r.hold_out = r.hold_back = true;
+    send_many(0, 3);
+    s2s_federation_stop(n.a.f);
+    net_until_true(&n, &n.a.stopped);
+    cr_expect_eq(n.a.count, 3u);
+    cr_expect(has(node_last(&n.a), "message error 2"), "%s", node_last(&n.a));
+    finish();
+}
+
+Test(acks, stop_while_a_new_stream_is_tried_bounces)
+{
+    begin(600000);
+    until_acknowledged();
+    r.turn_away = true;
+    relay_cut(&r);
+    send_many(0, 3);
+    net_until(&n, &r.accepted, 3);
+    s2s_federation_stop(n.a.f);
+    net_until_true(&n, &n.a.stopped);
+    cr_expect_eq(n.a.count, 3u);
+    finish();
+}

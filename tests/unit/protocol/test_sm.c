@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* test_sm.c: stream management where dialogs cannot easily go: counters that wrap, buffers that are given back. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "protocol/session/machine.h"
+#include "support/test_env.h"
+
+static test_env t;
+static s2s_session *s;
+
+/* An established session of either role whose counters stand at `at`. */
+static void begin(s2s_role role, uint32_t at)
+{
+    s2s_session_options o;
+    test_env_init(&t);
+    s2s_session_options_init(&o, role);
+    o.local = S2S_STR("a.example");
+    o.remote = S2S_STR("b.example");
+    cr_assert_eq(s2s_session_new(&t.env, &o, 0, &s), S2S_OK);
+    cr_assert_eq(s2s__pairs_add(&s->pairs, &t.env, o.local, o.remote), S2S_OK);
+    static const char HEADER[] = "<stream:stream xmlns='jabber:server' "
+                                 "xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>";
+    s2s_event e;
+    cr_assert_eq(s2s_session_feed(s, 0, (s2s_bytes){(const uint8_t *)HEADER, sizeof HEADER - 1}), S2S_OK);
+    (void)s2s_session_next_event(s, &e);
+    s->state = ESTABLISHED;
+    s->sm.state = SM_ON;
+    s->sm.acked = s->sm.handled = at;
+    const uint8_t *bytes;
+    s2s_session_sent(s, 0, s2s_session_output(s, &bytes));
+}
+
+static void end(void)
+{
+    s2s_session_free(s);
+    cr_expect_eq(t.live, 0u);
+}
+
+static s2s_event_type feed(const char *bytes, s2s_event *e)
+{
+    cr_assert_eq(s2s_session_feed(s, 0, (s2s_bytes){(const uint8_t *)bytes, strlen(bytes)}), S2S_OK);
+    return s2s_session_next_event(s, e);
+}
+
+static void send_one(void)
+{
+    s2s_stanza st = {.kind = S2S_MESSAGE, .from = S2S_STR("x@a.example"), .to = S2S_STR("y@b.example")};
+    cr_assert_eq(s2s_session_send(s, &st), S2S_OK);
+}
+
+static void send_out(void)
+{
+    const uint8_t *bytes;
+    s2s_session_sent(s, 0, s2s_session_output(s, &bytes));
+}
+
+Test(sm, the_count_of_what_we_sent_wraps)
+{
+    s2s_event e;
+    s2s_acks acks;
+    begin(S2S_INITIATOR, UINT32_MAX - 1);
+    for (int i = 0; i < 4; i++)
+        send_one();
+    send_out();
+    cr_assert_eq(feed("<a xmlns='urn:xmpp:sm:3' h='4294967295'/>", &e), S2S_EV_ACKED);
+    cr_expect_eq(e.acked, 1u, "SM-02");
+    cr_assert_eq(feed("<a xmlns='urn:xmpp:sm:3' h='1'/>", &e), S2S_EV_ACKED);
+    cr_expect_eq(e.acked, 2u);
+    s2s_session_acks(s, &acks);
+    cr_expect_eq(acks.acknowledged, 3u);
+    cr_expect_eq(acks.unacknowledged, 1u);
+    end();
+}
+
+Test(sm, the_count_of_what_we_got_wraps)
+{
+    s2s_event e;
+    const uint8_t *bytes;
+    static const char WANT[] = "<a xmlns='urn:xmpp:sm:3' h='0'/>";
+    begin(S2S_ACCEPTOR, UINT32_MAX);
+    cr_assert_eq(feed("<message from='x@b.example' to='y@a.example'/><r xmlns='urn:xmpp:sm:3'/>", &e), S2S_EV_STANZA);
+    cr_assert_eq(s2s_session_next_event(s, &e), S2S_EV_NONE);
+    size_t len = s2s_session_output(s, &bytes);
+    cr_assert_eq(len, sizeof WANT - 1);
+    cr_expect_eq(memcmp(bytes, WANT, len), 0, "SM-02");
+    end();
+}
+
+Test(sm, what_has_not_left_cannot_be_acknowledged)
+{
+    s2s_event e;
+    begin(S2S_INITIATOR, 0);
+    send_one();
+    cr_assert_eq(feed("<a xmlns='urn:xmpp:sm:3' h='1'/>", &e), S2S_EV_NONE);
+    cr_expect_str_eq(s2s_session_state(s), "draining", "SM-03");
+    end();
+}
+
+Test(sm, an_idle_stream_holds_no_buffer_and_a_flood_of_questions_none_that_grows)
+{
+    enum { MANY = 4096 };
+    s2s_event e;
+    begin(S2S_INITIATOR, 0);
+    size_t idle = 0;
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < MANY; i++)
+            send_one();
+        send_out();
+        char ack[64];
+        (void)snprintf(ack, sizeof ack, "<a xmlns='urn:xmpp:sm:3' h='%d'/>", (round + 1) * MANY);
+        cr_assert_eq(feed(ack, &e), S2S_EV_ACKED);
+        cr_assert_eq(s2s_session_next_event(s, &e), S2S_EV_NONE);
+        send_out();
+        if (round == 0)
+            idle = t.live; /* with what the reader has for its first element */
+        cr_expect_eq(t.live, idle, "%zu blocks, %zu before", t.live, idle);
+        cr_expect_null(s->out.data);
+        cr_expect_null(s->sm.ends.data);
+    }
+    for (int i = 0; i < MANY; i++)
+        (void)feed("<r xmlns='urn:xmpp:sm:3'/>", &e); /* nobody takes the answers */
+    const uint8_t *bytes;
+    cr_expect_lt(s2s_session_output(s, &bytes), 65536u);
+    cr_expect(s2s_session_is_open(s));
+    end();
+}
