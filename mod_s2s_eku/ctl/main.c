@@ -44,20 +44,11 @@ static const struct {
 
 static const struct {
     const char *name;
-    int (*run)(const ctl_options *options, int count, char **args); /* NULL: a name that is kept for later */
+    int (*run)(const ctl_options *options, int count, char **args);
 } COMMANDS[] = {
     {"status", command_status}, {"peers", command_peers},   {"census", command_census}, {"ping", command_ping},
-    {"close", command_close},   {"reload", command_reload}, {"cert", NULL},
+    {"close", command_close},   {"reload", command_reload},
 };
-
-static bool is_kept_for_later(const char *name)
-{
-    for (size_t i = 0; i < sizeof COMMANDS / sizeof *COMMANDS; i++) {
-        if (strcmp(name, COMMANDS[i].name) == 0)
-            return !COMMANDS[i].run;
-    }
-    return false;
-}
 
 void command_print_json(const json_t *object)
 {
@@ -68,7 +59,7 @@ void command_print_json(const json_t *object)
 static int run(const ctl_options *options, int count, char **words)
 {
     for (size_t i = 0; i < sizeof COMMANDS / sizeof *COMMANDS; i++) {
-        if (COMMANDS[i].run && strcmp(words[0], COMMANDS[i].name) == 0)
+        if (strcmp(words[0], COMMANDS[i].name) == 0)
             return COMMANDS[i].run(options, count - 1, words + 1);
     }
     (void)fprintf(stderr, "s2sctl: no such command: %s\n", words[0]);
@@ -99,10 +90,6 @@ int main(int argc, char **argv)
     for (size_t i = 0; argc > 1 && i < sizeof OWN / sizeof *OWN; i++) {
         if (strcmp(argv[1], OWN[i].name) == 0)
             return end(OWN[i].main(argc - 1, argv + 1));
-    }
-    if (argc > 1 && is_kept_for_later(argv[1])) { /* before its options would be called unknown */
-        (void)fprintf(stderr, "s2sctl: %s is not there yet\n", argv[1]);
-        return CTL_USAGE;
     }
     for (int option; (option = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1;) {
         switch (option) {
