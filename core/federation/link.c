@@ -241,6 +241,8 @@ static bool send_now(s2s__link *link, const s2s_stanza *stanza)
         return false;
     if (err == S2S_OK)
         s->stanzas_out++;
+    else if (err == S2S_E_REFUSED) /* LI-02 */
+        s2s__federation_bounce(link->f, stanza, S2S_SE_POLICY_VIOLATION, "the remote server does not take so large a stanza");
     else
         s2s__federation_bounce(link->f, stanza, S2S_SE_RESOURCE_CONSTRAINT, s2s_strerror(err));
     return true;

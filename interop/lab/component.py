@@ -14,7 +14,7 @@ NS_STREAM = "{http://etherx.jabber.org/streams}"
 NS_ERROR = "{urn:ietf:params:xml:ns:xmpp-stanzas}"
 NS_PING = "{urn:xmpp:ping}"
 READ_BYTES = 65536
-CONNECT_SECONDS = 15
+CONNECT_SECONDS = 60  # a server that has just started, on a busy machine
 ANSWER_SECONDS = 30  # for one stanza, including the making of streams and the time-outs of peers
 
 

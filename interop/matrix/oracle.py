@@ -139,6 +139,8 @@ def expect(cell):
     if of_receiver and receiver_must_be_good(phase, peer, by_us=we_connect):
         return REFUSED, f"the initiator refuses the receiver's certificate: {of_receiver}"
     external_offered = peer.kind != "jabberd2"
+    if not external_offered and not we_connect and not of_initiator:
+        return DIALBACK, "jabberd2 asks for dialback, and its certificate, good for EXTERNAL too, decides (XEP-0344)"
     if external_offered and not of_initiator:
         if of_receiver and we_connect:
             return DIALBACK, "the receiver's certificate proves nothing: DNS has to, in both directions"

@@ -66,6 +66,11 @@ extern "C" {
       "streams that broke in a row without any acknowledgement; what they carried again then bounces") \
     X(ack_ms, 60000, 1000, 600000, "ms",                                                           \
       "wait for a peer's acknowledgement once asked for; stream error connection-timeout")         \
+    X(liveness_ms, 300000, 0, 86400000, "ms",                                                      \
+      "without a byte from the peer of an established stream it is asked for an answer (XEP-0198), else sent a " \
+      "space, for TCP to notice; 0: never")                                                        \
+    X(idle_ms, 3600000, 0, 2147483647, "ms",                                                       \
+      "an established stream without a stanza either way for so long, or up to twice, is closed; 0: never") \
     X(connections, 4096, 1, 1000000, "connections",                                                \
       "accepted connections at once; further ones are closed at TCP level")                        \
     X(streams_out, 4096, 1, 1000000, "streams",                                                    \

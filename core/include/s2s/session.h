@@ -127,7 +127,8 @@ S2S_API s2s_err s2s_session_dialback_verified(s2s_session *s, s2s_time now, s2s_
 
 /* Queues a stanza on an established initiator's stream, or an acceptor's with bidi. The caller has checked that `from` belongs to `local`
  * and `to` to `remote`. S2S_OK; S2S_E_STATE (not established); S2S_E_AGAIN (limits.unacked_bytes or unacked_stanzas is
- * reached: wait for S2S_EV_ACKED); S2S_E_LIMIT (too much waits to be sent), S2S_E_NOMEM. */
+ * reached: wait for S2S_EV_ACKED); S2S_E_REFUSED (larger than the peer takes, XEP-0478: it could end the stream);
+ * S2S_E_LIMIT (too much waits to be sent), S2S_E_NOMEM. */
 S2S_API s2s_err s2s_session_send(s2s_session *s, const s2s_stanza *stanza);
 
 /* Starts the close handshake (RFC 6120 section 4.4) with an optional stream error and text (may be

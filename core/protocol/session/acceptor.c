@@ -195,7 +195,8 @@ static void expect_auth(s2s_session *s, const s2s__node *n, s2s__tree *t)
     if (s2s__str_is(n->ns, NS_DIALBACK)) {
         s2s__dialback_nonza(s, n, t);
     } else if (s2s__node_is(n, NS_BIDI, "bidi") && s->bidi == BIDI_POSSIBLE) {
-        s->bidi = BIDI_ON; /* BD-02; it may hold <limits/> */
+        s->bidi = BIDI_ON; /* BD-02 */
+        s2s__take_limits(s, n, t);
     } else if (s->dialback == DIALBACK_ONLY && s2s__node_is(n, NS_SASL, "auth")) {
         sasl_failure(s, SASL_NOT_AUTHORIZED); /* it was not offered */
     } else if (s2s__node_is(n, NS_SASL, "abort")) {

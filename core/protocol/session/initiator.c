@@ -118,7 +118,9 @@ static bool ask_for_bidi(s2s_session *s, const s2s__features *offer)
     if (s->bidi != BIDI_POSSIBLE || s->dialback == DIALBACK_ONLY || !s2s__features_have(offer, S2S__OFFERS_BIDI))
         return true;
     s->bidi = BIDI_ON;
-    return s2s__ok(s, s2s__buf_puts(&s->out, "<bidi xmlns='" NS_BIDI "'/>"));
+    s2s__buf_puts(&s->out, "<bidi xmlns='" NS_BIDI "'>");
+    s2s__offer_limits(s);
+    return s2s__ok(s, s2s__buf_puts(&s->out, "</bidi>"));
 }
 
 static void expect_features_tls(s2s_session *s, const s2s__node *n, s2s__tree *t)
@@ -133,6 +135,7 @@ static void expect_features_tls(s2s_session *s, const s2s__node *n, s2s__tree *t
         return;
     }
     s2s__features_read(t, n, &offer);
+    s2s__take_limits(s, n, t);
     bool external = s2s__features_have(&offer, S2S__OFFERS_EXTERNAL);
     if (s->dialback != DIALBACK_ONLY && !external)
         s->close.sasl_refused = true;
@@ -194,7 +197,7 @@ static bool demands_unknown(const s2s__node *features)
     return false;
 }
 
-static void expect_features_auth(s2s_session *s, const s2s__node *n)
+static void expect_features_auth(s2s_session *s, const s2s__node *n, s2s__tree *t)
 {
     if (!is_features(n)) {
         unexpected(s);
@@ -205,6 +208,7 @@ static void expect_features_auth(s2s_session *s, const s2s__node *n)
         return;
     }
     s->proof = PROOF_EXTERNAL;
+    s2s__take_limits(s, n, t); /* what was said before the restart is forgotten (ST-13) */
     s->sm.offered = s2s__node_child(n, NS_SM, "sm") != NULL;
     s2s__initiator_established(s);
 }
@@ -246,7 +250,7 @@ void s2s__initiator_nonza(s2s_session *s, const s2s__node *n, s2s__tree *t)
     case EXPECT_PROCEED: expect_proceed(s, n); return;
     case EXPECT_FEATURES_TLS: expect_features_tls(s, n, t); return;
     case EXPECT_SASL_RESULT: expect_sasl_result(s, n, t); return;
-    case EXPECT_FEATURES_AUTH: expect_features_auth(s, n); return;
+    case EXPECT_FEATURES_AUTH: expect_features_auth(s, n, t); return;
     case CLOSING: return; /* ST-19: our stream has ended, nothing can be answered */
     case EXPECT_DIALBACK:
     case EXPECT_VERIFIED: expect_dialback(s, n, t); return;

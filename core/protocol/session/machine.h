@@ -54,6 +54,13 @@ typedef enum s2s__bidi {
 
 typedef enum s2s__proof { PROOF_NONE, PROOF_EXTERNAL, PROOF_DIALBACK } s2s__proof;
 
+/* Of an established stream. */
+typedef struct s2s__health {
+    s2s_time heard_at;           /* the last bytes of the peer's */
+    s2s_time check_at, idle_at;  /* when we look next; S2S_NEVER: not at all */
+    uint64_t stanzas, before;    /* both ways: now, and when we looked last */
+} s2s__health;
+
 struct s2s_session {
     const s2s_env *env;
     s2s_role role;
@@ -74,6 +81,8 @@ struct s2s_session {
     char *verify_id, *verify_key;       /* the question that this stream is for; NULL: none */
     char *asked_local, *asked_remote;   /* lent by S2S_EV_DIALBACK_VERIFY */
     s2s__sm sm;
+    s2s__health health;
+    uint32_t peer_max_bytes; /* what the peer takes (XEP-0478); 0: it has not said */
     uint32_t preauth_bytes, preauth_elements, sasl_failures;
     s2s_event event;       /* waits to be pulled, unless NONE */
     s2s_event parting;     /* S2S_EV_CLOSED that follows when the event above is pulled */
@@ -135,6 +144,15 @@ void s2s__acceptor_verdict(s2s_session *s, const s2s_verdict *verdict);
 void s2s__dialback_nonza(s2s_session *s, const s2s__node *n, s2s__tree *t);
 void s2s__dialback_start(s2s_session *s);
 void s2s__dialback_ask(s2s_session *s);
+
+/* A nonza's <limits/> child, if it has one (XEP-0478); ours, as XML. */
+void s2s__take_limits(s2s_session *s, const s2s__node *n, s2s__tree *t);
+s2s_err s2s__offer_limits(s2s_session *s);
+
+/* health.c */
+void s2s__health_begin(s2s_session *s); /* the stream is established */
+s2s_time s2s__health_deadline(const s2s_session *s);
+void s2s__health_tick(s2s_session *s);
 
 /* sm.c: stream management. */
 void s2s__sm_enable(s2s_session *s);                         /* initiator: the peer offers it */

@@ -1,8 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /* offer.c: the stream features that an acceptor sends (RFC 6120 section 4.3.2). One builder for all of them, so that STARTTLS
  * and direct TLS cannot differ. */
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "protocol/session/machine.h"
+#include "protocol/stream/features.h"
 #include "protocol/xml/ns.h"
+
+void s2s__take_limits(s2s_session *s, const s2s__node *n, s2s__tree *t)
+{
+    s->peer_max_bytes = s2s__limits_max_bytes(t, n);
+}
+
+/* LI-01. Both children are what an authenticated stream is held to, also before it is one: behind dialback no further
+ * features follow. */
+s2s_err s2s__offer_limits(s2s_session *s)
+{
+    enum { MS_PER_SECOND = 1000, IDLE_MAX = 64, ELEMENT_MAX = 192 };
+    char element[ELEMENT_MAX], idle[IDLE_MAX] = "";
+    const s2s_limits *l = &s->env->limits;
+    if (l->idle_ms >= MS_PER_SECOND)
+        (void)snprintf(idle, sizeof idle, "<idle-seconds>%" PRIu32 "</idle-seconds>", l->idle_ms / MS_PER_SECOND);
+    (void)snprintf(element, sizeof element, "<limits xmlns='" NS_LIMITS "'><max-bytes>%" PRIu32 "</max-bytes>%s</limits>",
+                   l->stanza_bytes, idle);
+    return s2s__buf_puts(&s->out, element);
+}
 
 static void offer_behind_tls(s2s_session *s)
 {
@@ -12,6 +35,7 @@ static void offer_behind_tls(s2s_session *s)
         s2s__buf_puts(&s->out, "<dialback xmlns='" NS_DIALBACK_FEATURE "'><errors/></dialback>");
     if (s->bidi == BIDI_POSSIBLE) /* BD-01: not before TLS, where it could not be accepted */
         s2s__buf_puts(&s->out, "<bidi xmlns='" NS_BIDI_FEATURE "'/>");
+    s2s__offer_limits(s);
 }
 
 s2s_err s2s__offer(s2s_session *s, s2s__feature_set set)
@@ -25,7 +49,10 @@ s2s_err s2s__offer(s2s_session *s, s2s__feature_set set)
         s2s__buf_puts(out, "<stream:features>");
         offer_behind_tls(s);
         return s2s__buf_puts(out, "</stream:features>");
-    case FEATURES_AUTH: return s2s__buf_puts(out, "<stream:features><sm xmlns='" NS_SM "'/></stream:features>");
+    case FEATURES_AUTH:
+        s2s__buf_puts(out, "<stream:features><sm xmlns='" NS_SM "'/>");
+        s2s__offer_limits(s);
+        return s2s__buf_puts(out, "</stream:features>");
     }
     return S2S_E_INVAL;
 }

@@ -28,6 +28,8 @@ void s2s__set_state(s2s_session *s, s2s__state to)
         s2s__log(s->env, S2S_LOG_DEBUG, "stream state", f, sizeof f / sizeof *f);
     }
     s->state = to;
+    if (to == ESTABLISHED)
+        s2s__health_begin(s);
 }
 
 void s2s__raise(s2s_session *s, s2s_event_type type)
@@ -263,7 +265,7 @@ static bool authenticated(const s2s_session *s)
 
 s2s_err s2s_session_feed(s2s_session *s, s2s_time now, s2s_bytes in)
 {
-    s->now = now;
+    s->now = s->health.heard_at = now;
     if (s->state == CLOSED)
         return S2S_E_CLOSED;
     if (in.len > S2S_FEED_MAX)
@@ -386,10 +388,12 @@ s2s_event_type s2s_session_next_event(s2s_session *s, s2s_event *out)
             break;
         take_item(s, &item);
     }
-    if (s->event.type == S2S_EV_STANZA || s->event.type == S2S_EV_REJECTED)
+    if (s->event.type == S2S_EV_STANZA || s->event.type == S2S_EV_REJECTED) {
+        s->health.stanzas++;
         s2s__sm_handled(s);
-    else if (s->event.type == S2S_EV_NONE && s->state == ESTABLISHED)
+    } else if (s->event.type == S2S_EV_NONE && s->state == ESTABLISHED) {
         s2s__sm_answer(s);
+    }
     *out = s->event;
     s->event = s->parting;
     s->parting = (s2s_event){.type = S2S_EV_NONE};
@@ -420,8 +424,10 @@ s2s_time s2s_session_deadline(const s2s_session *s)
 {
     if (s->state == CLOSED)
         return S2S_NEVER;
-    if (s->state == ESTABLISHED)
-        return s2s__sm_deadline(s);
+    if (s->state == ESTABLISHED) {
+        s2s_time ack = s2s__sm_deadline(s), health = s2s__health_deadline(s);
+        return ack < health ? ack : health;
+    }
     return s->state == CLOSING || s->state == DRAINING ? s->close_by : s->negotiate_by;
 }
 
@@ -433,6 +439,8 @@ void s2s_session_tick(s2s_session *s, s2s_time now)
     if (s->state == CLOSING || s->state == DRAINING) {
         note_close(s, S2S_ORIGIN_LOCAL, S2S_COND_NONE, S2S_STR("the peer did not close"));
         finish(s, false);
+    } else if (s->state == ESTABLISHED && now < s2s__sm_deadline(s)) {
+        s2s__health_tick(s);
     } else if (s->state == ESTABLISHED) {
         s2s__fail(s, S2S_COND_CONNECTION_TIMEOUT, "the peer does not acknowledge"); /* ST-23 */
     } else {
@@ -509,8 +517,11 @@ s2s_err s2s_session_send(s2s_session *s, const s2s_stanza *stanza)
         }
         char *at = (char *)s->out.data + s->out.start + s->out.len;
         size_t need = s2s_stanza_write(stanza, at, guess);
+        if (s->peer_max_bytes > 0 && need > s->peer_max_bytes) /* LI-02 */
+            return S2S_E_REFUSED;
         if (need <= guess) {
             s->out.len += (uint32_t)need;
+            s->health.stanzas++;
             s2s__sm_wrote(s);
             return S2S_OK;
         }

@@ -77,6 +77,12 @@ static uint32_t child_number(s2s__tree *t, const s2s__node *n, const char *name)
     return child ? number(s2s__node_text(t, child)) : 0;
 }
 
+uint32_t s2s__limits_max_bytes(s2s__tree *t, const s2s__node *parent)
+{
+    const s2s__node *limits = s2s__node_child(parent, NS_LIMITS, "limits");
+    return limits ? child_number(t, limits, "max-bytes") : 0;
+}
+
 static void read_one(s2s__tree *t, const s2s__node *n, s2s__features *f)
 {
     if (s2s__node_is(n, NS_TLS, "starttls")) {

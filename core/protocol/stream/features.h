@@ -38,6 +38,9 @@ typedef struct s2s__features {
 /* `features` is the element in the streams namespace. Fills all of `out`; no memory is needed beyond the tree's. */
 void s2s__features_read(s2s__tree *t, const s2s__node *features, s2s__features *out);
 
+/* <max-bytes/> of the <limits/> in `parent`, features or <bidi/>; 0: not said, or no number. */
+uint32_t s2s__limits_max_bytes(s2s__tree *t, const s2s__node *parent);
+
 static inline bool s2s__features_have(const s2s__features *f, s2s__feature feature)
 {
     return (f->bits >> feature & 1) != 0;
