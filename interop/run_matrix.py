@@ -107,7 +107,7 @@ async def inside(given):
         results.update(await run_phase(given, labs, work, pki, phase, peers, variants))
     versions = {p.name: version(labs[p.chroot], p) for p in peers}
     if given.page:
-        command = "make interop" if not (given.quick or given.phase or given.peer) else " ".join(sys.argv)
+        command = "interop/run_matrix.py" if not (given.quick or given.phase or given.peer) else " ".join(sys.argv)
         given.page.write_text(page.page(results, versions, phases, peers, variants,
                                         datetime.date.today().isoformat(), command))
     tried = [r for r in results.values() if not isinstance(r, str)]

@@ -69,7 +69,7 @@ def page(results, versions, phases, peers, variants, when, command):
     tried = {c: r for c, r in results.items() if not isinstance(r, str)}
     wrong = differences(results)
     lines = ["# Interoperability with real servers", "",
-             f"Made by `{command}` on {when}: {len(tried)} cells tried, {len(wrong)} other than expected, "
+             f"Made by `{command}` (a part of `make interop`) on {when}: {len(tried)} cells tried, {len(wrong)} other than expected, "
              f"{len(results) - len(tried)} that cannot be. A cell is one message through new streams, looked at from both ends: "
              "what arrived, what came back, what both logs say. What has to happen is said by `interop/matrix/oracle.py`, from "
              "the servers' rules and not from a run.", "",
