@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* connection.c: libuv <-> TLS <-> session. Output is collected and sent once per loop turn. */
-#include "transport/connection.h"
+/* connection.c: the life of a connection: libuv <-> TLS <-> session, its time, its events, its end. */
+#include "transport/connection_inside.h"
 
-#include <stdio.h>
-#include <string.h>
-
-#include "protocol/buf.h"
 #include "s2s/addr.h"
 #include "transport/dialer.h"
 
@@ -15,60 +11,11 @@ enum {
     REST_MS = 100, /* without input for so long, or twice: idle. Waking up again costs some microseconds */
 };
 
-struct s2s__connection {
-    s2s__io *io;
-    const s2s__connection_ops *ops;
-    void *owner;
-    uv_tcp_t *tcp;
-    uv_timer_t timer;
-    s2s_session *session;
-    s2s__pump *pump;          /* NULL before TLS */
-    s2s_role role;
-    bool direct_tls;
-    char *sni;                /* the initiator's; NULL: none (an IP literal) */
-    char address[S2S_ADDRESS_MAX];
-    s2s__buf clear;           /* bytes that go out before TLS */
-    s2s__buf writing;         /* handed to libuv, not yet taken by the kernel */
-    uv_write_t write_req;
-    uv_shutdown_t shutdown_req;
-    s2s__connection *next_dirty;
-    s2s__connection *next_awake, **prev_awake; /* prev_awake NULL: at rest */
-    bool heard;               /* something has come or gone since the last look */
-    size_t stalled_size;      /* libuv's queue when the stall clock was last set */
-    s2s_time stalled_by;
-    s2s_time linger_by;
-    s2s_time timer_at;        /* when the timer goes off; S2S_NEVER: it does not run */
-    unsigned open_handles;
-    bool is_dirty, is_writing, handshake_done, paused, eof;
-    bool over;                /* the session has ended */
-    bool shut;                /* our half is closed; the peer's is awaited until linger_by */
-    bool closing;             /* uv_close was called */
-    bool busy;                /* inside drive(): answers must not start it again */
-};
-
-static s2s_time now(const s2s__connection *c)
-{
-    return uv_now(c->io->loop);
-}
-
-static void drive(s2s__connection *c);
 static void on_rest(uv_timer_t *timer);
 
-/* -- the end ------------------------------------------------------------------------------------------- */
+/* -- rest ---------------------------------------------------------------------------------------------- */
 
-static void forget_dirty(s2s__connection *c)
-{
-    for (s2s__connection **at = &c->io->dirty; *at; at = &(*at)->next_dirty) {
-        if (*at == c) {
-            *at = c->next_dirty;
-            break;
-        }
-    }
-    c->is_dirty = false;
-}
-
-/* Something came or went: sees that what is kept ready for more is not kept for ever. */
-static void note_use(s2s__connection *c)
+void s2s__conn_note_use(s2s__connection *c)
 {
     s2s__io *io = c->io;
     c->heard = true;
@@ -110,10 +57,12 @@ static void on_rest(uv_timer_t *timer)
         uv_timer_stop(timer);
 }
 
+/* -- the end ------------------------------------------------------------------------------------------- */
+
 static void free_connection(s2s__connection *c)
 {
     const s2s_env *env = c->io->env;
-    forget_dirty(c);
+    s2s__conn_forget_dirty(c);
     forget_awake(c);
     s2s_session_free(c->session);
     s2s__pump_free(c->pump);
@@ -135,7 +84,7 @@ static void on_handle_closed(uv_handle_t *handle)
     ops->gone(owner);
 }
 
-static void close_handles(s2s__connection *c)
+void s2s__conn_close_handles(s2s__connection *c)
 {
     if (c->closing)
         return;
@@ -162,195 +111,53 @@ static void set_timer(s2s__connection *c)
         uv_timer_stop(&c->timer);
         return;
     }
-    s2s_time t = now(c);
+    s2s_time t = s2s__conn_now(c);
     uv_timer_start(&c->timer, on_timer, by > t ? by - t : 0, 0);
 }
 
-static void note_progress(s2s__connection *c)
+void s2s__conn_note_progress(s2s__connection *c)
 {
     c->stalled_size = uv_stream_get_write_queue_size((const uv_stream_t *)c->tcp);
-    c->stalled_by = now(c) + c->io->env->limits.stall_ms;
+    c->stalled_by = s2s__conn_now(c) + c->io->env->limits.stall_ms;
 }
 
 static void on_timer(uv_timer_t *timer)
 {
     s2s__connection *c = timer->data;
     c->timer_at = S2S_NEVER;
-    if (c->over && now(c) >= c->linger_by) {
-        close_handles(c);
+    if (c->over && s2s__conn_now(c) >= c->linger_by) {
+        s2s__conn_close_handles(c);
         return;
     }
-    if (c->is_writing && now(c) >= c->stalled_by) {
+    if (c->is_writing && s2s__conn_now(c) >= c->stalled_by) {
         if (uv_stream_get_write_queue_size((const uv_stream_t *)c->tcp) < c->stalled_size)
-            note_progress(c);
+            s2s__conn_note_progress(c);
         else if (c->over)
-            close_handles(c);
+            s2s__conn_close_handles(c);
         else
-            s2s_session_lost(c->session, now(c), "the peer does not take what we send");
+            s2s_session_lost(c->session, s2s__conn_now(c), "the peer does not take what we send");
     }
     if (!c->over)
-        s2s_session_tick(c->session, now(c));
-    drive(c);
-}
-
-/* -- output -------------------------------------------------------------------------------------------- */
-
-/* Bytes that wait here, before libuv. */
-static size_t unsent(const s2s__connection *c)
-{
-    const uint8_t *bytes;
-    size_t n = s2s_session_output(c->session, &bytes) + c->clear.len;
-    return n + (c->pump ? s2s__pump_output(c->pump, &bytes) : 0);
-}
-
-/* While libuv writes, on_written() goes on. */
-static void mark_dirty(s2s__connection *c)
-{
-    if (c->is_dirty || c->closing || c->is_writing || unsent(c) == 0)
-        return;
-    c->is_dirty = true;
-    c->next_dirty = c->io->dirty;
-    c->io->dirty = c;
-}
-
-/* Moves the session's output on: into TLS, or to the clear bytes before it. */
-static void collect(s2s__connection *c)
-{
-    const uint8_t *bytes;
-    size_t len = s2s_session_output(c->session, &bytes);
-    if (len == 0)
-        return;
-    s2s_err err = c->pump ? s2s__pump_write(c->pump, (s2s_bytes){bytes, len})
-                          : s2s__buf_append(&c->clear, bytes, len);
-    s2s_session_sent(c->session, now(c), len);
-    if (err != S2S_OK)
-        s2s_session_lost(c->session, now(c), "could not encrypt or keep the output");
-}
-
-static void finish_if_sent(s2s__connection *c);
-static void flush(s2s__connection *c);
-static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf);
-static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf);
-
-static void on_written(uv_write_t *req, int status)
-{
-    s2s__connection *c = req->data;
-    c->is_writing = false;
-    s2s__buf_free(&c->writing);
-    if (c->closing)
-        return;
-    if (status < 0) {
-        s2s_session_lost(c->session, now(c), uv_strerror(status));
-        drive(c);
-        return;
-    }
-    flush(c);
-    if (!c->over)
-        c->ops->progress(c->owner);
-    drive(c);
-    finish_if_sent(c);
-}
-
-/* Hands `bytes` to the kernel, the rest to libuv. Returns how many are out of our hands. */
-static size_t write_out(s2s__connection *c, const uint8_t *bytes, size_t len)
-{
-    uv_stream_t *stream = (uv_stream_t *)c->tcp;
-    /* libuv's type is not const, but it only reads */
-    uv_buf_t buf = uv_buf_init((char *)(uintptr_t)bytes, (unsigned)len);
-    int n = uv_try_write(stream, &buf, 1);
-    if (n < 0 && n != UV_EAGAIN) {
-        s2s_session_lost(c->session, now(c), uv_strerror(n));
-        return len;
-    }
-    size_t sent = n > 0 ? (size_t)n : 0;
-    if (sent == len)
-        return len;
-    if (s2s__buf_append(&c->writing, bytes + sent, len - sent) != S2S_OK) {
-        s2s_session_lost(c->session, now(c), "out of memory");
-        return len;
-    }
-    buf = uv_buf_init((char *)c->writing.data + c->writing.start, (unsigned)c->writing.len);
-    c->write_req.data = c;
-    n = uv_write(&c->write_req, stream, &buf, 1, on_written);
-    if (n < 0) {
-        s2s_session_lost(c->session, now(c), uv_strerror(n));
-        return len;
-    }
-    c->is_writing = true;
-    note_progress(c);
-    return len;
-}
-
-static void flush(s2s__connection *c)
-{
-    const uint8_t *bytes;
-    size_t len;
-    if (c->closing || c->is_writing)
-        return;
-    note_use(c);
-    collect(c);
-    if (c->clear.len > 0) {
-        len = write_out(c, s2s__buf_bytes(&c->clear), c->clear.len);
-        s2s__buf_drop(&c->clear, len);
-        s2s__buf_free(&c->clear);
-    }
-    if (c->pump && !c->is_writing && (len = s2s__pump_output(c->pump, &bytes)) > 0)
-        s2s__pump_sent(c->pump, write_out(c, bytes, len));
-}
-
-static void on_prepare(uv_prepare_t *handle)
-{
-    s2s__io *io = handle->data;
-    while (io->dirty) {
-        s2s__connection *c = io->dirty;
-        io->dirty = c->next_dirty;
-        c->is_dirty = false;
-        flush(c);
-        if (!c->over && !c->closing && !c->is_writing)
-            c->ops->progress(c->owner);
-        drive(c);
-    }
+        s2s_session_tick(c->session, s2s__conn_now(c));
+    s2s__conn_drive(c);
 }
 
 /* -- the session's events ------------------------------------------------------------------------------ */
 
-static void on_shutdown(uv_shutdown_t *req, int status)
-{
-    s2s__connection *c = req->data;
-    c->shut = true;
-    if (status < 0 || c->eof)
-        close_handles(c);
-}
-
-/* The session is over and its last bytes are with the kernel: half-close and wait for the peer's end, as
- * closing with unread input would reset the connection and could take our last bytes with it. */
-static void finish_if_sent(s2s__connection *c)
-{
-    if (!c->over || c->closing || c->is_writing || c->shutdown_req.data)
-        return;
-    c->shutdown_req.data = c;
-    if (c->paused && !c->eof)
-        (void)uv_read_start((uv_stream_t *)c->tcp, on_alloc, on_read); /* to see the end */
-    if (uv_shutdown(&c->shutdown_req, (uv_stream_t *)c->tcp, on_shutdown) < 0)
-        close_handles(c);
-}
-
 static void session_closed(s2s__connection *c, const s2s_event *e)
 {
     c->over = true;
-    c->linger_by = now(c) + c->io->env->limits.close_ms;
-    collect(c);
+    c->linger_by = s2s__conn_now(c) + c->io->env->limits.close_ms;
+    s2s__conn_collect(c);
     if (c->pump && e->graceful)
         s2s__pump_bye(c->pump);
-    flush(c);
+    s2s__conn_flush(c);
     c->ops->closed(c->owner, e->close);
     if (e->graceful || c->is_writing)
-        finish_if_sent(c);
+        s2s__conn_finish_if_sent(c);
     else
-        close_handles(c);
+        s2s__conn_close_handles(c);
 }
-
-static void handshake(s2s__connection *c);
 
 /* Direct TLS: nobody has named a domain but the ClientHello (TL-09). */
 static s2s__identity *choose_identity(void *arg, s2s_str sni)
@@ -372,13 +179,13 @@ static void start_tls(s2s__connection *c, s2s_str local)
                                  .choose_arg = c,
                                  .sni = c->sni,
                                  .alpn = c->direct_tls};
-    collect(c); /* <starttls/> or <proceed/> is the last thing in the clear */
+    s2s__conn_collect(c); /* <starttls/> or <proceed/> is the last thing in the clear */
     if ((named && !options.identity) || s2s__pump_new(c->io->env, &options, &c->pump) != S2S_OK) {
-        s2s_session_lost(c->session, now(c), "TLS could not be set up");
+        s2s_session_lost(c->session, s2s__conn_now(c), "TLS could not be set up");
         return;
     }
     if (c->role == S2S_INITIATOR)
-        handshake(c);
+        s2s__conn_handshake(c);
 }
 
 static void take_event(s2s__connection *c, const s2s_event *e)
@@ -400,8 +207,7 @@ static void take_event(s2s__connection *c, const s2s_event *e)
     }
 }
 
-/* Pulls events until there are none. */
-static void drive(s2s__connection *c)
+void s2s__conn_drive(s2s__connection *c)
 {
     s2s_event e;
     if (c->busy || c->closing)
@@ -412,114 +218,16 @@ static void drive(s2s__connection *c)
     c->busy = false;
     if (c->closing)
         return;
-    mark_dirty(c);
+    s2s__conn_mark_dirty(c);
     set_timer(c);
 }
 
-/* -- input --------------------------------------------------------------------------------------------- */
-
-static void tls_lost(s2s__connection *c, const char *when)
-{
-    char text[S2S_TEXT_MAX];
-    (void)snprintf(text, sizeof text, "TLS %s: %s", when, s2s__pump_error(c->pump));
-    s2s_session_lost(c->session, now(c), text);
-}
-
-static void handshake(s2s__connection *c)
-{
-    s2s_err err = s2s__pump_handshake(c->pump);
-    if (err == S2S_OK) {
-        c->handshake_done = true;
-        (void)s2s_session_tls_up(c->session, now(c));
-    } else if (err != S2S_E_AGAIN) {
-        tls_lost(c, "handshake failed");
-    }
-}
-
-/* Decrypts and feeds until TLS runs dry, the session is over, or reading is paused. */
-static void read_plain(s2s__connection *c)
-{
-    while (!c->over && !c->paused) {
-        size_t got = 0;
-        s2s_err err = s2s__pump_read(c->pump, c->io->plain_buf, S2S_FEED_MAX, &got);
-        if (err == S2S_E_AGAIN)
-            return;
-        if (err == S2S_E_CLOSED)
-            s2s_session_lost(c->session, now(c), "the peer closed TLS without closing the stream");
-        else if (err != S2S_OK)
-            tls_lost(c, "connection failed");
-        else
-            (void)s2s_session_feed(c->session, now(c), (s2s_bytes){c->io->plain_buf, got});
-        drive(c);
-        if (err != S2S_OK)
-            return;
-    }
-}
-
-static void take_cipher(s2s__connection *c)
-{
-    if (!c->handshake_done) {
-        handshake(c);
-        drive(c);
-    }
-    if (c->handshake_done)
-        read_plain(c);
-    mark_dirty(c);
-}
-
-static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
-{
-    s2s__connection *c = handle->data;
-    (void)suggested;
-    *buf = uv_buf_init(c->io->read_buf, S2S_FEED_MAX);
-}
-
-static void input_ended(s2s__connection *c, ssize_t why)
-{
-    uv_read_stop((uv_stream_t *)c->tcp);
-    c->eof = true;
-    if (c->over) {
-        if (c->shut)
-            close_handles(c);
-        return;
-    }
-    if (c->pump && why == UV_EOF) {
-        s2s__pump_eof(c->pump);
-        take_cipher(c);
-    }
-    if (!c->over && !c->paused)
-        s2s_session_lost(c->session, now(c),
-                         why == UV_EOF ? "the peer closed the connection" : uv_strerror((int)why));
-    drive(c);
-}
-
-static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
-{
-    s2s__connection *c = stream->data;
-    if (n < 0) {
-        input_ended(c, n);
-        return;
-    }
-    if (n == 0 || c->over)
-        return;
-    note_use(c);
-    s2s_bytes in = {(const uint8_t *)buf->base, (size_t)n};
-    if (!c->pump) {
-        if (s2s_session_feed(c->session, now(c), in) == S2S_E_STATE)
-            s2s_session_lost(c->session, now(c), "bytes before TLS could start");
-        drive(c);
-        return;
-    }
-    s2s__pump_lend(c->pump, in);
-    take_cipher(c);
-    s2s_err err = s2s__pump_keep(c->pump); /* paused in the middle of it */
-    if (err != S2S_OK && !c->over) {
-        s2s_session_lost(c->session, now(c), s2s_strerror(err));
-        drive(c);
-    }
-}
-
 /* -- making one ---------------------------------------------------------------------------------------- */
+
+static void on_prepare(uv_prepare_t *handle)
+{
+    s2s__conn_flush_all(handle->data);
+}
 
 s2s_err s2s__io_init(s2s__io *io, const s2s_env *env, uv_loop_t *loop, char why[S2S_TEXT_MAX])
 {
@@ -600,9 +308,9 @@ s2s_err s2s__connection_new(s2s__io *io, uv_tcp_t *tcp, const s2s_session_option
     uv_tcp_nodelay(tcp, 1);
     uv_tcp_keepalive(tcp, 1, KEEPALIVE_SECONDS);
     *out = c;
-    if (uv_read_start((uv_stream_t *)tcp, on_alloc, on_read) < 0)
-        s2s_session_lost(c->session, now(c), "the connection cannot be read");
-    drive(c);
+    if (s2s__conn_read_start(c) < 0)
+        s2s_session_lost(c->session, s2s__conn_now(c), "the connection cannot be read");
+    s2s__conn_drive(c);
     return S2S_OK;
 fail:
     free_connection(c); /* without the handle */
@@ -615,34 +323,34 @@ fail_tcp:
 
 void s2s__connection_accept(s2s__connection *c)
 {
-    (void)s2s_session_accept(c->session, now(c));
-    drive(c);
+    (void)s2s_session_accept(c->session, s2s__conn_now(c));
+    s2s__conn_drive(c);
 }
 
 void s2s__connection_refuse(s2s__connection *c, s2s_cond cond, const char *text)
 {
-    (void)s2s_session_refuse(c->session, now(c), cond, text);
-    drive(c);
+    (void)s2s_session_refuse(c->session, s2s__conn_now(c), cond, text);
+    s2s__conn_drive(c);
 }
 
 void s2s__connection_verdict(s2s__connection *c, const s2s_verdict *verdict)
 {
-    (void)s2s_session_verdict(c->session, now(c), verdict);
-    drive(c);
+    (void)s2s_session_verdict(c->session, s2s__conn_now(c), verdict);
+    s2s__conn_drive(c);
 }
 
 void s2s__connection_dialback(s2s__connection *c, s2s_str local, s2s_str remote, s2s_dialback_outcome outcome,
                               s2s_stanza_error error)
 {
-    (void)s2s_session_dialback(c->session, now(c), local, remote, outcome, error);
-    drive(c);
+    (void)s2s_session_dialback(c->session, s2s__conn_now(c), local, remote, outcome, error);
+    s2s__conn_drive(c);
 }
 
 void s2s__connection_verified(s2s__connection *c, const s2s_event *asked, s2s_dialback_outcome outcome,
                               s2s_stanza_error error)
 {
-    (void)s2s_session_dialback_verified(c->session, now(c), asked->local, asked->remote, asked->id, outcome, error);
-    drive(c);
+    (void)s2s_session_dialback_verified(c->session, s2s__conn_now(c), asked->local, asked->remote, asked->id, outcome, error);
+    s2s__conn_drive(c);
 }
 
 s2s_err s2s__connection_send(s2s__connection *c, const s2s_stanza *stanza)
@@ -652,7 +360,7 @@ s2s_err s2s__connection_send(s2s__connection *c, const s2s_stanza *stanza)
     if (s2s__connection_pending(c) > c->io->env->limits.output_bytes)
         return S2S_E_LIMIT;
     s2s_err err = s2s_session_send(c->session, stanza);
-    mark_dirty(c);
+    s2s__conn_mark_dirty(c);
     return err == S2S_E_AGAIN ? S2S_E_LIMIT : err;
 }
 
@@ -670,8 +378,8 @@ void s2s__connection_close(s2s__connection *c, s2s_cond cond, const char *text)
 {
     if (c->over)
         return;
-    s2s_session_close(c->session, now(c), cond, text);
-    drive(c);
+    s2s_session_close(c->session, s2s__conn_now(c), cond, text);
+    s2s__conn_drive(c);
 }
 
 void s2s__connection_pause(s2s__connection *c, bool pause)
@@ -685,19 +393,19 @@ void s2s__connection_pause(s2s__connection *c, bool pause)
         return;
     }
     if (!c->eof)
-        uv_read_start((uv_stream_t *)c->tcp, on_alloc, on_read);
+        s2s__conn_read_start(c);
     if (c->handshake_done)
-        read_plain(c); /* what TLS still holds */
-    drive(c);          /* acknowledgements that were held back */
+        s2s__conn_read_plain(c); /* what TLS still holds */
+    s2s__conn_drive(c);          /* acknowledgements that were held back */
     if (c->eof && !c->over && !c->paused) {
-        s2s_session_lost(c->session, now(c), "the peer closed the connection");
-        drive(c);
+        s2s_session_lost(c->session, s2s__conn_now(c), "the peer closed the connection");
+        s2s__conn_drive(c);
     }
 }
 
 size_t s2s__connection_pending(const s2s__connection *c)
 {
-    return unsent(c) + uv_stream_get_write_queue_size((const uv_stream_t *)c->tcp);
+    return s2s__conn_unsent(c) + uv_stream_get_write_queue_size((const uv_stream_t *)c->tcp);
 }
 
 bool s2s__connection_is_open(const s2s__connection *c)

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* connection_inside.h: the inside of a connection, shared by connection.c (its life), connection_read.c and
+ * connection_write.c. */
+#ifndef S2S_CONNECTION_INSIDE_H
+#define S2S_CONNECTION_INSIDE_H
+
+#include "protocol/buf.h"
+#include "transport/connection.h"
+
+struct s2s__connection {
+    s2s__io *io;
+    const s2s__connection_ops *ops;
+    void *owner;
+    uv_tcp_t *tcp;
+    uv_timer_t timer;
+    s2s_session *session;
+    s2s__pump *pump;          /* NULL before TLS */
+    s2s_role role;
+    bool direct_tls;
+    char *sni;                /* the initiator's; NULL: none (an IP literal) */
+    char address[S2S_ADDRESS_MAX];
+    s2s__buf clear;           /* bytes that go out before TLS */
+    s2s__buf writing;         /* handed to libuv, not yet taken by the kernel */
+    uv_write_t write_req;
+    uv_shutdown_t shutdown_req;
+    s2s__connection *next_dirty;
+    s2s__connection *next_awake, **prev_awake; /* prev_awake NULL: at rest */
+    bool heard;               /* something has come or gone since the last look */
+    size_t stalled_size;      /* libuv's queue when the stall clock was last set */
+    s2s_time stalled_by;
+    s2s_time linger_by;
+    s2s_time timer_at;        /* when the timer goes off; S2S_NEVER: it does not run */
+    unsigned open_handles;
+    bool is_dirty, is_writing, handshake_done, paused, eof;
+    bool over;                /* the session has ended */
+    bool shut;                /* our half is closed; the peer's is awaited until linger_by */
+    bool closing;             /* uv_close was called */
+    bool busy;                /* inside drive(): answers must not start it again */
+};
+
+static inline s2s_time s2s__conn_now(const s2s__connection *c)
+{
+    return uv_now(c->io->loop);
+}
+
+/* connection.c */
+void s2s__conn_drive(s2s__connection *c); /* pulls events until there are none */
+/* Something came or went: sees that what is kept ready for more is not kept for ever. */
+void s2s__conn_note_use(s2s__connection *c);
+void s2s__conn_close_handles(s2s__connection *c);
+/* The stall clock begins anew. */
+void s2s__conn_note_progress(s2s__connection *c);
+
+/* connection_write.c. Output is collected and sent once per loop turn. */
+size_t s2s__conn_unsent(const s2s__connection *c); /* bytes that wait here, before libuv */
+void s2s__conn_mark_dirty(s2s__connection *c);
+void s2s__conn_forget_dirty(s2s__connection *c);
+/* Moves the session's output on: into TLS, or to the clear bytes before it. */
+void s2s__conn_collect(s2s__connection *c);
+void s2s__conn_flush(s2s__connection *c);
+void s2s__conn_flush_all(s2s__io *io); /* all that are dirty */
+/* The session is over and its last bytes are with the kernel: half-close and wait for the peer's end, as
+ * closing with unread input would reset the connection and could take our last bytes with it. */
+void s2s__conn_finish_if_sent(s2s__connection *c);
+
+/* connection_read.c */
+int s2s__conn_read_start(s2s__connection *c); /* a libuv status */
+void s2s__conn_handshake(s2s__connection *c);
+/* Decrypts and feeds until TLS runs dry, the session is over, or reading is paused. */
+void s2s__conn_read_plain(s2s__connection *c);
+
+#endif

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/* connection_write.c: session -> TLS -> libuv: what a loop turn has produced is sent once, and then waited for. */
+#include "transport/connection_inside.h"
+
+void s2s__conn_forget_dirty(s2s__connection *c)
+{
+    for (s2s__connection **at = &c->io->dirty; *at; at = &(*at)->next_dirty) {
+        if (*at == c) {
+            *at = c->next_dirty;
+            break;
+        }
+    }
+    c->is_dirty = false;
+}
+
+size_t s2s__conn_unsent(const s2s__connection *c)
+{
+    const uint8_t *bytes;
+    size_t n = s2s_session_output(c->session, &bytes) + c->clear.len;
+    return n + (c->pump ? s2s__pump_output(c->pump, &bytes) : 0);
+}
+
+/* While libuv writes, on_written() goes on. */
+void s2s__conn_mark_dirty(s2s__connection *c)
+{
+    if (c->is_dirty || c->closing || c->is_writing || s2s__conn_unsent(c) == 0)
+        return;
+    c->is_dirty = true;
+    c->next_dirty = c->io->dirty;
+    c->io->dirty = c;
+}
+
+void s2s__conn_collect(s2s__connection *c)
+{
+    const uint8_t *bytes;
+    size_t len = s2s_session_output(c->session, &bytes);
+    if (len == 0)
+        return;
+    s2s_err err = c->pump ? s2s__pump_write(c->pump, (s2s_bytes){bytes, len})
+                          : s2s__buf_append(&c->clear, bytes, len);
+    s2s_session_sent(c->session, s2s__conn_now(c), len);
+    if (err != S2S_OK)
+        s2s_session_lost(c->session, s2s__conn_now(c), "could not encrypt or keep the output");
+}
+
+static void on_written(uv_write_t *req, int status)
+{
+    s2s__connection *c = req->data;
+    c->is_writing = false;
+    s2s__buf_free(&c->writing);
+    if (c->closing)
+        return;
+    if (status < 0) {
+        s2s_session_lost(c->session, s2s__conn_now(c), uv_strerror(status));
+        s2s__conn_drive(c);
+        return;
+    }
+    s2s__conn_flush(c);
+    if (!c->over)
+        c->ops->progress(c->owner);
+    s2s__conn_drive(c);
+    s2s__conn_finish_if_sent(c);
+}
+
+/* Hands `bytes` to the kernel, the rest to libuv. Returns how many are out of our hands. */
+static size_t write_out(s2s__connection *c, const uint8_t *bytes, size_t len)
+{
+    uv_stream_t *stream = (uv_stream_t *)c->tcp;
+    /* libuv's type is not const, but it only reads */
+    uv_buf_t buf = uv_buf_init((char *)(uintptr_t)bytes, (unsigned)len);
+    int n = uv_try_write(stream, &buf, 1);
+    if (n < 0 && n != UV_EAGAIN) {
+        s2s_session_lost(c->session, s2s__conn_now(c), uv_strerror(n));
+        return len;
+    }
+    size_t sent = n > 0 ? (size_t)n : 0;
+    if (sent == len)
+        return len;
+    if (s2s__buf_append(&c->writing, bytes + sent, len - sent) != S2S_OK) {
+        s2s_session_lost(c->session, s2s__conn_now(c), "out of memory");
+        return len;
+    }
+    buf = uv_buf_init((char *)c->writing.data + c->writing.start, (unsigned)c->writing.len);
+    c->write_req.data = c;
+    n = uv_write(&c->write_req, stream, &buf, 1, on_written);
+    if (n < 0) {
+        s2s_session_lost(c->session, s2s__conn_now(c), uv_strerror(n));
+        return len;
+    }
+    c->is_writing = true;
+    s2s__conn_note_progress(c);
+    return len;
+}
+
+void s2s__conn_flush(s2s__connection *c)
+{
+    const uint8_t *bytes;
+    size_t len;
+    if (c->closing || c->is_writing)
+        return;
+    s2s__conn_note_use(c);
+    s2s__conn_collect(c);
+    if (c->clear.len > 0) {
+        len = write_out(c, s2s__buf_bytes(&c->clear), c->clear.len);
+        s2s__buf_drop(&c->clear, len);
+        s2s__buf_free(&c->clear);
+    }
+    if (c->pump && !c->is_writing && (len = s2s__pump_output(c->pump, &bytes)) > 0)
+        s2s__pump_sent(c->pump, write_out(c, bytes, len));
+}
+
+void s2s__conn_flush_all(s2s__io *io)
+{
+    while (io->dirty) {
+        s2s__connection *c = io->dirty;
+        io->dirty = c->next_dirty;
+        c->is_dirty = false;
+        s2s__conn_flush(c);
+        if (!c->over && !c->closing && !c->is_writing)
+            c->ops->progress(c->owner);
+        s2s__conn_drive(c);
+    }
+}
+
+static void on_shutdown(uv_shutdown_t *req, int status)
+{
+    s2s__connection *c = req->data;
+    c->shut = true;
+    if (status < 0 || c->eof)
+        s2s__conn_close_handles(c);
+}
+
+void s2s__conn_finish_if_sent(s2s__connection *c)
+{
+    if (!c->over || c->closing || c->is_writing || c->shutdown_req.data)
+        return;
+    c->shutdown_req.data = c;
+    if (c->paused && !c->eof)
+        (void)s2s__conn_read_start(c); /* to see the end */
+    if (uv_shutdown(&c->shutdown_req, (uv_stream_t *)c->tcp, on_shutdown) < 0)
+        s2s__conn_close_handles(c);
+}
