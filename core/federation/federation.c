@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <string.h>
 
 #include "protocol/buf.h"
@@ -140,17 +141,42 @@ s2s_err s2s_federation_add_domain(s2s_federation *f, s2s_str domain, const char 
     return s2s_setup_add_domain(f->setup, domain, certificate_file, key_file, why);
 }
 
-s2s_err s2s_federation_listen(s2s_federation *f, const char *address, s2s_tls_start tls,
-                              char bound[S2S_ADDRESS_MAX], char why[S2S_TEXT_MAX])
+/* Room for one listener more. */
+static s2s_err grow_listeners(s2s_federation *f, char why[S2S_TEXT_MAX])
 {
     s2s__listener **list =
         f->env->ops->resize(f->env->user, f->listeners, (f->listeners_len + 1) * sizeof *list);
     if (!list)
         return refuse(why, S2S_E_NOMEM, "out of memory");
     f->listeners = list;
-    s2s_err err = s2s__listener_new(f->env, f->loop, address,
-                                    tls == S2S_TLS_DIRECT ? s2s__accept_direct : s2s__accept, f,
-                                    &list[f->listeners_len], bound, why);
+    return S2S_OK;
+}
+
+static s2s__accepted_cb accept_by(s2s_tls_start tls)
+{
+    return tls == S2S_TLS_DIRECT ? s2s__accept_direct : s2s__accept;
+}
+
+s2s_err s2s_federation_listen(s2s_federation *f, const char *address, s2s_tls_start tls,
+                              char bound[S2S_ADDRESS_MAX], char why[S2S_TEXT_MAX])
+{
+    s2s_err err = grow_listeners(f, why);
+    if (err == S2S_OK)
+        err = s2s__listener_new(f->env, f->loop, address, accept_by(tls), f, &f->listeners[f->listeners_len], bound, why);
+    if (err == S2S_OK)
+        f->listeners_len++;
+    return err;
+}
+
+s2s_err s2s_federation_listen_fd(s2s_federation *f, int fd, s2s_tls_start tls, char bound[S2S_ADDRESS_MAX],
+                                 char why[S2S_TEXT_MAX])
+{
+    s2s_err err = grow_listeners(f, why);
+    if (err != S2S_OK) {
+        (void)close(fd);
+        return err;
+    }
+    err = s2s__listener_adopt(f->env, f->loop, fd, accept_by(tls), f, &f->listeners[f->listeners_len], bound, why);
     if (err == S2S_OK)
         f->listeners_len++;
     return err;

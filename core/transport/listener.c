@@ -3,6 +3,8 @@
 #include "transport/listener.h"
 
 #include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "protocol/buf.h"
 #include "protocol/log.h"
@@ -50,6 +52,29 @@ static int bind_and_listen(s2s__listener *l, const struct sockaddr *address)
     return status;
 }
 
+/* NULL: no memory. */
+static s2s__listener *make(const s2s_env *env, uv_loop_t *loop, s2s__accepted_cb accepted, void *arg)
+{
+    s2s__listener *l = s2s__alloc(env, sizeof *l);
+    if (!l || uv_tcp_init(loop, &l->tcp) < 0) {
+        s2s__free(env, l);
+        return NULL;
+    }
+    l->env = env;
+    l->accepted = accepted;
+    l->arg = arg;
+    l->tcp.data = l;
+    return l;
+}
+
+static void say_bound(const s2s__listener *l, char bound[S2S_ADDRESS_MAX])
+{
+    struct sockaddr_storage at;
+    int len = sizeof at;
+    if (bound && uv_tcp_getsockname(&l->tcp, (struct sockaddr *)&at, &len) == 0)
+        s2s__address_print((const struct sockaddr *)&at, bound);
+}
+
 s2s_err s2s__listener_new(const s2s_env *env, uv_loop_t *loop, const char *address, s2s__accepted_cb accepted,
                           void *arg, s2s__listener **out, char bound[S2S_ADDRESS_MAX],
                           char why[S2S_TEXT_MAX])
@@ -60,15 +85,9 @@ s2s_err s2s__listener_new(const s2s_env *env, uv_loop_t *loop, const char *addre
             (void)snprintf(why, S2S_TEXT_MAX, "%s is not an address with a port", address);
         return S2S_E_SYNTAX;
     }
-    s2s__listener *l = s2s__alloc(env, sizeof *l);
-    if (!l || uv_tcp_init(loop, &l->tcp) < 0) {
-        s2s__free(env, l);
+    s2s__listener *l = make(env, loop, accepted, arg);
+    if (!l)
         return S2S_E_NOMEM;
-    }
-    l->env = env;
-    l->accepted = accepted;
-    l->arg = arg;
-    l->tcp.data = l;
     int status = bind_and_listen(l, (const struct sockaddr *)&at);
     if (status < 0) {
         if (why)
@@ -76,11 +95,42 @@ s2s_err s2s__listener_new(const s2s_env *env, uv_loop_t *loop, const char *addre
         s2s__listener_close(l, NULL);
         return S2S_E_IO;
     }
-    int len = sizeof at;
-    if (bound && uv_tcp_getsockname(&l->tcp, (struct sockaddr *)&at, &len) == 0)
-        s2s__address_print((const struct sockaddr *)&at, bound);
+    say_bound(l, bound);
     *out = l;
     return S2S_OK;
+}
+
+static bool is_listening_tcp(int fd)
+{
+    int type = 0, accepts = 0, family = 0;
+    socklen_t len = sizeof type;
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_STREAM &&
+           getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &accepts, &len) == 0 && accepts &&
+           getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &len) == 0 && (family == AF_INET || family == AF_INET6);
+}
+
+s2s_err s2s__listener_adopt(const s2s_env *env, uv_loop_t *loop, int fd, s2s__accepted_cb accepted, void *arg,
+                            s2s__listener **out, char bound[S2S_ADDRESS_MAX], char why[S2S_TEXT_MAX])
+{
+    s2s_err err = is_listening_tcp(fd) ? S2S_OK : S2S_E_INVAL;
+    s2s__listener *l = err == S2S_OK ? make(env, loop, accepted, arg) : NULL;
+    int status = l ? uv_tcp_open(&l->tcp, fd) : 0;
+    if (!l || status < 0)
+        (void)close(fd);
+    if (l && status == 0) /* the handle owns it now */
+        status = uv_listen((uv_stream_t *)&l->tcp, BACKLOG, on_connection);
+    if (l && status == 0) {
+        say_bound(l, bound);
+        *out = l;
+        return S2S_OK;
+    }
+    if (why)
+        (void)snprintf(why, S2S_TEXT_MAX, "cannot listen on the descriptor %d: %s", fd,
+                       err != S2S_OK ? "it is no listening TCP socket" : l ? uv_strerror(status) : "out of memory");
+    if (!l)
+        return err == S2S_OK ? S2S_E_NOMEM : err;
+    s2s__listener_close(l, NULL);
+    return S2S_E_IO;
 }
 
 void s2s__listener_close(s2s__listener *l, void (*closed)(void *arg))

@@ -17,6 +17,10 @@ typedef void (*s2s__accepted_cb)(void *arg, uv_tcp_t *tcp);
 s2s_err s2s__listener_new(const s2s_env *env, uv_loop_t *loop, const char *address, s2s__accepted_cb accepted,
                           void *arg, s2s__listener **out, char bound[S2S_ADDRESS_MAX],
                           char why[S2S_TEXT_MAX]);
+/* The same on a TCP socket that listens already. `fd` is taken over in any case: closed on failure, else with the listener.
+ * S2S_OK; S2S_E_INVAL: it is no such socket; S2S_E_IO, S2S_E_NOMEM, each with `why`. */
+s2s_err s2s__listener_adopt(const s2s_env *env, uv_loop_t *loop, int fd, s2s__accepted_cb accepted, void *arg,
+                            s2s__listener **out, char bound[S2S_ADDRESS_MAX], char why[S2S_TEXT_MAX]);
 /* `closed` (may be NULL) is called from the loop; the listener is gone then. */
 void s2s__listener_close(s2s__listener *l, void (*closed)(void *arg));
 

@@ -387,7 +387,8 @@ s2s_err components_listen(components *c, char *address, char bound[S2S_ADDRESS_M
         return listen_passed(c, address, bound, why);
     if (strncmp(address, UNIX, sizeof UNIX - 1) == 0)
         at.path = address + sizeof UNIX - 1;
-    return listen_at(c, &at, bound, why);
+    s2s_err err = at.path ? S2S_E_NOTFOUND : listen_fd_at(address, &at.fd, why);
+    return err != S2S_OK && err != S2S_E_NOTFOUND ? err : listen_at(c, &at, bound, why);
 }
 
 /* -- life ---------------------------------------------------------------------------------------------- */

@@ -29,6 +29,7 @@ static void wanted(const config_key *row, char *out, size_t room)
     case CONFIG_MATCH:
     case CONFIG_ADDRESS:
     case CONFIG_LISTEN:
+    case CONFIG_LISTEN_LOCAL:
     case CONFIG_DNS_SERVER:
     case CONFIG_FILE:
     case CONFIG_SOCKET:
@@ -138,6 +139,7 @@ static void check_scalar(config_reading *r, config_node *n, const config_key *ro
     case CONFIG_MATCH:
     case CONFIG_ADDRESS:
     case CONFIG_LISTEN:
+    case CONFIG_LISTEN_LOCAL:
     case CONFIG_DNS_SERVER:
     case CONFIG_FILE:
     case CONFIG_SOCKET:

@@ -119,15 +119,17 @@ static bool fd_name_ok(const char *name)
     return *name && strlen(name) <= FD_NAME_MAX && !strchr(name, ':');
 }
 
-static void check_listen(config_reading *r, config_node *n, const config_key *row)
+static bool passed_ok(const char *text)
 {
-    if (strncmp(n->text, LISTEN_FD_PREFIX, strlen(LISTEN_FD_PREFIX)) == 0 &&
-        fd_name_ok(n->text + strlen(LISTEN_FD_PREFIX)))
-        return;
+    return strncmp(text, LISTEN_FD_PREFIX, strlen(LISTEN_FD_PREFIX)) == 0 && fd_name_ok(text + strlen(LISTEN_FD_PREFIX));
+}
+
+static void check_listen_local(config_reading *r, config_node *n, const config_key *row)
+{
     if (strncmp(n->text, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0)
         config_check_socket(r, n, strlen(UNIX_PREFIX));
     else
-        check_form(r, n, address_ok(n->text, row->least), "ADDRESS:PORT, [IPV6]:PORT, unix:/PATH or fd:NAME");
+        check_form(r, n, passed_ok(n->text) || address_ok(n->text, row->least), "ADDRESS:PORT, [IPV6]:PORT, unix:/PATH or fd:NAME");
 }
 
 static bool pin_ok(const char *text)
@@ -171,7 +173,10 @@ void config_check_value(config_reading *r, config_node *n, const config_key *row
     case CONFIG_ADDRESS:
         check_form(r, n, address_ok(n->text, row->least), "ADDRESS:PORT or [IPV6]:PORT");
         return;
-    case CONFIG_LISTEN: check_listen(r, n, row); return;
+    case CONFIG_LISTEN:
+        check_form(r, n, passed_ok(n->text) || address_ok(n->text, row->least), "ADDRESS:PORT, [IPV6]:PORT or fd:NAME");
+        return;
+    case CONFIG_LISTEN_LOCAL: check_listen_local(r, n, row); return;
     case CONFIG_DNS_SERVER:
         check_form(r, n, dns_server_ok(n->text, row->least), "ADDRESS or ADDRESS@PORT");
         return;

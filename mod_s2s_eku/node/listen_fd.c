@@ -10,7 +10,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { FIRST = 3, UNIT_NAME_MAX = 255 };
+#include "transport/address.h"
+
+enum { FIRST = 3, SHOWN_MAX = 80 /* of a name in a message */ };
 static const char UNNAMED[] = "unknown"; /* sd_listen_fds_with_names(3) */
 
 static bool number(const char *name, unsigned long *out)
@@ -58,53 +60,89 @@ static bool is_listening(int fd)
            getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &accepts, &accepts_len) == 0 && accepts;
 }
 
+/* The manager passes it without FD_CLOEXEC; we set it. */
+static bool is_taken(int fd)
+{
+    int flags = fcntl(fd, F_GETFD);
+    return flags >= 0 && (flags & FD_CLOEXEC);
+}
+
+static s2s_err take(int fd, const char *what, char why[S2S_TEXT_MAX])
+{
+    if (is_listening(fd) && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0)
+        return S2S_OK;
+    (void)snprintf(why, S2S_TEXT_MAX, "%s: what the service manager passed is no listening stream socket (ListenStream=, Accept=no)",
+                   what);
+    return S2S_E_INVAL;
+}
+
 s2s_err listen_fd(const char *name, size_t nth, int *fd, char why[S2S_TEXT_MAX])
 {
+    char what[SHOWN_MAX + 1];
     size_t len, seen = 0;
     s2s_err err = passed(&len, why);
+    (void)snprintf(what, sizeof what, LISTEN_FD_PREFIX "%s", name);
     for (size_t i = 0; err == S2S_OK && i < len; i++) {
         if (!s2s_str_eq(name_of(i), s2s_str_of(name)) || seen++ < nth)
             continue;
-        int at = FIRST + (int)i, flags = fcntl(at, F_GETFD);
-        if (flags >= 0 && (flags & FD_CLOEXEC)) { /* the manager passes it without; we set it */
-            (void)snprintf(why, S2S_TEXT_MAX, LISTEN_FD_PREFIX "%s: stands twice in components.listen", name);
+        int at = FIRST + (int)i;
+        if (is_taken(at)) {
+            (void)snprintf(why, S2S_TEXT_MAX, "%s: stands twice in the configuration", what);
             return S2S_E_EXISTS;
         }
-        if (!is_listening(at) || fcntl(at, F_SETFD, FD_CLOEXEC) < 0) {
-            (void)snprintf(why, S2S_TEXT_MAX, LISTEN_FD_PREFIX "%s: what the service manager passed is no listening stream "
-                           "socket (ListenStream=, Accept=no)", name);
-            return S2S_E_INVAL;
-        }
-        *fd = at;
-        return S2S_OK;
+        if ((err = take(at, what, why)) == S2S_OK)
+            *fd = at;
+        return err;
     }
     if (err == S2S_OK && nth == 0)
-        (void)snprintf(why, S2S_TEXT_MAX, LISTEN_FD_PREFIX "%s: the service manager passed no socket of this name: is there a "
-                       ".socket unit with FileDescriptorName=%s, and was it started?", name, name);
+        (void)snprintf(why, S2S_TEXT_MAX, "%s: the service manager passed no socket of this name: is there a "
+                       ".socket unit with FileDescriptorName=, and was it started?", what);
     return err == S2S_OK ? S2S_E_NOTFOUND : err;
 }
 
-static bool is_named(char *const *addresses, size_t len, s2s_str name)
+/* The address that a passed TCP socket is bound to; "" for anything else. */
+static void address_of(int fd, char out[S2S_ADDRESS_MAX])
 {
-    for (size_t i = 0; i < len; i++) {
-        if (strncmp(addresses[i], LISTEN_FD_PREFIX, strlen(LISTEN_FD_PREFIX)) == 0 &&
-            s2s_str_eq(s2s_str_of(addresses[i] + strlen(LISTEN_FD_PREFIX)), name))
-            return true;
-    }
-    return false;
+    struct sockaddr_storage at = {.ss_family = AF_UNSPEC};
+    socklen_t len = sizeof at;
+    *out = '\0';
+    if (getsockname(fd, (struct sockaddr *)&at, &len) == 0)
+        s2s__address_print((const struct sockaddr *)&at, out);
 }
 
-s2s_err listen_fd_check(char *const *addresses, size_t addresses_len, char why[S2S_TEXT_MAX])
+s2s_err listen_fd_at(const char *address, int *fd, char why[S2S_TEXT_MAX])
+{
+    char wanted[S2S_ADDRESS_MAX], bound[S2S_ADDRESS_MAX];
+    struct sockaddr_storage where;
+    size_t len;
+    s2s_err err = passed(&len, why);
+    if (err == S2S_OK && s2s__address_parse(s2s_str_of(address), &where) != S2S_OK)
+        return S2S_E_NOTFOUND;
+    for (size_t i = 0; err == S2S_OK && i < len; i++) {
+        s2s__address_print((const struct sockaddr *)&where, wanted); /* in the one spelling */
+        address_of(FIRST + (int)i, bound);
+        if (strcmp(wanted, bound) != 0 || is_taken(FIRST + (int)i))
+            continue;
+        if ((err = take(FIRST + (int)i, address, why)) == S2S_OK)
+            *fd = FIRST + (int)i;
+        return err;
+    }
+    return err == S2S_OK ? S2S_E_NOTFOUND : err;
+}
+
+s2s_err listen_fd_check(char why[S2S_TEXT_MAX])
 {
     size_t len;
     s2s_err err = passed(&len, why);
     for (size_t i = 0; err == S2S_OK && i < len; i++) {
+        char bound[S2S_ADDRESS_MAX];
         s2s_str name = name_of(i);
-        if (is_named(addresses, addresses_len, name))
+        if (is_taken(FIRST + (int)i))
             continue;
-        int shown = name.len > UNIT_NAME_MAX ? UNIT_NAME_MAX : (int)name.len;
-        (void)snprintf(why, S2S_TEXT_MAX, "the service manager passed a socket that nothing listens on: components.listen must name "
-                       "it, \"" LISTEN_FD_PREFIX "%.*s\"", shown, name.ptr);
+        address_of(FIRST + (int)i, bound);
+        int shown = name.len > SHOWN_MAX ? SHOWN_MAX : (int)name.len;
+        (void)snprintf(why, S2S_TEXT_MAX, "the service manager passed a socket that nothing listens on: listen or components.listen must "
+                       "name it, \"" LISTEN_FD_PREFIX "%.*s\"%s%s", shown, name.ptr, *bound ? ", or have its address, " : "", bound);
         err = S2S_E_INVAL;
     }
     return err;

@@ -13,7 +13,10 @@
 /* The `nth` (from 0) passed socket of that name, which must be a listening stream socket; it is closed on exec from now on, and the
  * caller's. S2S_E_NOTFOUND: there is none, for `nth` 0 with a reason in `why`; S2S_E_INVAL: it is something else. */
 s2s_err listen_fd(const char *name, size_t nth, int *fd, char why[S2S_TEXT_MAX]);
-/* S2S_E_INVAL, and a reason in `why`, if a socket was passed that none of `addresses` names: nobody would answer there. */
-s2s_err listen_fd_check(char *const *addresses, size_t addresses_len, char why[S2S_TEXT_MAX]);
+/* The passed socket, of whatever name, that listens on the address "ADDRESS:PORT" already, and that nobody has taken. The rest as above;
+ * S2S_E_NOTFOUND, without a reason: there is none, and the caller binds the address. */
+s2s_err listen_fd_at(const char *address, int *fd, char why[S2S_TEXT_MAX]);
+/* When everything listens: S2S_E_INVAL, and a reason in `why`, if a socket was passed that was not taken: nobody would answer there. */
+s2s_err listen_fd_check(char why[S2S_TEXT_MAX]);
 
 #endif

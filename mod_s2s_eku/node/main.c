@@ -175,9 +175,7 @@ static s2s_err listen_all(program *p, char why[S2S_TEXT_MAX])
     const control_ops ops = {reload_on_command, p};
     reload_options o = {.env = &p->env, .loop = &p->loop, .file = p->file, .started = p->config, .node = p->node,
                         .policy = p->policy};
-    s2s_err err = listen_fd_check(p->config->component_listen, p->config->component_listen_len, why);
-    if (err == S2S_OK)
-        err = reload_new(&o, &p->reload);
+    s2s_err err = reload_new(&o, &p->reload);
     if (err == S2S_OK)
         err = watch_signals(p);
     if (err == S2S_OK && p->config->control)
@@ -186,6 +184,8 @@ static s2s_err listen_all(program *p, char why[S2S_TEXT_MAX])
         err = listen_http(p, why);
     if (err == S2S_OK)
         err = node_listen(p->node, why);
+    if (err == S2S_OK)
+        err = listen_fd_check(why);
     if (err == S2S_OK)
         err = privilege_drop(&p->env, p->config, p->file, why);
     return err;

@@ -9,6 +9,7 @@
 #include "access.h"
 #include "certificates.h"
 #include "component.h"
+#include "listen_fd.h"
 #include "name_index.h"
 #include "protocol/buf.h"
 #include "protocol/log.h"
@@ -349,28 +350,56 @@ s2s_err node_replace(node *n, const config *c, s2s_setup *setup)
     return S2S_OK;
 }
 
+/* `fd` -1: the address is bound here. */
+static s2s_err listen_once(node *n, const config_listen *l, int fd, char why[S2S_TEXT_MAX])
+{
+    char bound[S2S_ADDRESS_MAX] = "";
+    s2s_err err = fd < 0 ? s2s_federation_listen(n->federation, l->address, l->tls, bound, why)
+                         : s2s_federation_listen_fd(n->federation, fd, l->tls, bound, why);
+    if (err != S2S_OK)
+        return err;
+    s2s_field fields[] = {{"address", s2s_str_of(bound)},
+                          {"tls", l->tls == S2S_TLS_DIRECT ? S2S_STR("direct") : S2S_STR("starttls")},
+                          {"socket", S2S_STR("passed")}};
+    s2s__log(n->options.env, S2S_LOG_INFO, "listening for servers", fields, fd < 0 ? 2 : 3);
+    return S2S_OK;
+}
+
+/* What the service manager has opened by this name or at this address, else a socket of our own. */
+static s2s_err listen_for_servers(node *n, const config_listen *l, char why[S2S_TEXT_MAX])
+{
+    int fd = -1;
+    if (strncmp(l->address, LISTEN_FD_PREFIX, strlen(LISTEN_FD_PREFIX)) != 0) {
+        s2s_err err = listen_fd_at(l->address, &fd, why);
+        return err == S2S_OK || err == S2S_E_NOTFOUND ? listen_once(n, l, fd, why) : err;
+    }
+    for (size_t nth = 0; nth < LISTEN_FD_MAX; nth++) {
+        s2s_err err = listen_fd(l->address + strlen(LISTEN_FD_PREFIX), nth, &fd, why);
+        if (err == S2S_E_NOTFOUND && nth > 0)
+            return S2S_OK;
+        if (err == S2S_OK)
+            err = listen_once(n, l, fd, why);
+        if (err != S2S_OK)
+            return err;
+    }
+    return S2S_OK;
+}
+
 s2s_err node_listen(node *n, char why[S2S_TEXT_MAX])
 {
     const config *c = n->options.config;
+    s2s_err err = S2S_OK;
     for (size_t i = 0; i < c->component_listen_len; i++) {
         char bound[S2S_ADDRESS_MAX] = "";
-        s2s_err err = components_listen(n->components, c->component_listen[i], bound, why);
+        err = components_listen(n->components, c->component_listen[i], bound, why);
         if (err != S2S_OK)
             return err;
         s2s_field field = {"address", s2s_str_of(*bound ? bound : c->component_listen[i])};
         s2s__log(n->options.env, S2S_LOG_INFO, "listening for components", &field, 1);
     }
-    for (size_t i = 0; i < c->listen_len; i++) {
-        char bound[S2S_ADDRESS_MAX] = "";
-        s2s_err err = s2s_federation_listen(n->federation, c->listen[i].address, c->listen[i].tls, bound, why);
-        if (err != S2S_OK)
-            return err;
-        bool direct = c->listen[i].tls == S2S_TLS_DIRECT;
-        s2s_field fields[] = {{"address", s2s_str_of(bound)},
-                              {"tls", direct ? S2S_STR("direct") : S2S_STR("starttls")}};
-        s2s__log(n->options.env, S2S_LOG_INFO, "listening for servers", fields, 2);
-    }
-    return S2S_OK;
+    for (size_t i = 0; err == S2S_OK && i < c->listen_len; i++)
+        err = listen_for_servers(n, &c->listen[i], why);
+    return err;
 }
 
 void node_stop(node *n)

@@ -29,12 +29,12 @@ const config_key config_schema[] = {
 
     {"listen", CONFIG_LIST},
     {"listen[]", CONFIG_MAPPING},
-    {"listen[].address", CONFIG_ADDRESS, .required = true},
+    {"listen[].address", CONFIG_LISTEN, .required = true},
     {"listen[].tls", CONFIG_WORD, WORDS("starttls", "direct")},
 
     {"components", CONFIG_MAPPING},
     {"components.listen", CONFIG_LIST, .single = true},
-    {"components.listen[]", CONFIG_LISTEN},
+    {"components.listen[]", CONFIG_LISTEN_LOCAL},
     {"components.accounts", CONFIG_LIST},
     {"components.accounts[]", CONFIG_MAPPING},
     {"components.accounts[].domain", CONFIG_DOMAIN, .required = true},

@@ -16,7 +16,8 @@ typedef enum config_type {
     CONFIG_DOMAIN,
     CONFIG_MATCH,         /* "peer.example", "*.peer.example", "*" */
     CONFIG_ADDRESS,       /* "ADDRESS:PORT", "[IPV6]:PORT"; the port is at least `least` */
-    CONFIG_LISTEN,        /* the same, or "unix:/path" */
+    CONFIG_LISTEN,        /* the same, or "fd:NAME" */
+    CONFIG_LISTEN_LOCAL,  /* the same, or "unix:/path" */
     CONFIG_DNS_SERVER,    /* "ADDRESS" or "ADDRESS@PORT" */
     CONFIG_FILE,          /* exists and can be read */
     CONFIG_SOCKET,        /* path of a Unix socket that s2sd makes */

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """check.py: the parts around s2sd: the hook of ACME clients, the systemd unit, and s2sd under a manager of services.
 
-    check.py hook|unit|service PACKAGING_DIRECTORY BUILD_DIRECTORY
+    check.py hook|unit|service|sockets PACKAGING_DIRECTORY BUILD_DIRECTORY
 """
 import grp
 import os
@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import stat
 import subprocess
 import sys
@@ -91,22 +92,36 @@ def test_unit(packaging, build, top):
 
 # -- the service ---------------------------------------------------------------------------------------------
 
+NOBODY = 65534
 CONFIG = """domains: [{{name: node.example, certificate: {top}/fullchain.pem, key: {top}/privkey.pem}}]
-listen: [{{address: "127.0.0.1:0"}}]
+listen: [{{address: "127.0.0.1:0"}}{more}]
 components: {{listen: "fd:components", accounts: [{{domain: chat.node.example, secret: sesame}}]}}
 control: {top}/control.sock
 """
 
 
-def start(build, top, passed, names, manager):
-    """s2sd with `passed` (a listening socket) as its descriptor 3, as a manager of services starts it."""
-    environment = dict(os.environ, NOTIFY_SOCKET=manager.getsockname(), WATCHDOG_USEC="200000", LISTEN_FDS="1",
-                       LISTEN_FDNAMES=names)
+# A manager of services: passes its arguments' descriptors as 3, 4, ..., under LISTEN_PID, and becomes s2sd.
+LAUNCH = """
+import fcntl, os, sys
+user, program, config, *passed = sys.argv[1:]
+for number, fd in enumerate([fcntl.fcntl(int(fd), fcntl.F_DUPFD, 50) for fd in passed], 3):
+    os.dup2(fd, number)
+os.environ["LISTEN_PID"] = str(os.getpid())
+if int(user):
+    os.setgroups([])
+    os.setgid(int(user))
+    os.setuid(int(user))
+os.execv(program, [program, "--config", config])
+"""
 
-    # The shell becomes s2sd, so that LISTEN_PID is its own number; it gets the socket as 3 through its standard input.
-    line = 'exec 3<&0 0</dev/null; LISTEN_PID=$$ exec "$0" --config "$1"'
-    return subprocess.Popen(["sh", "-c", line, build / "bin" / "s2sd", top / "s2sd.yaml"], env=environment, stdin=passed.fileno(),
-                            stderr=subprocess.PIPE, text=True)
+
+def start(build, top, passed, names, manager, user=0):
+    """s2sd with `passed` (listening sockets) as its descriptors from 3 on, as a manager of services starts it."""
+    environment = dict(os.environ, NOTIFY_SOCKET=manager.getsockname(), WATCHDOG_USEC="200000", LISTEN_FDS=str(len(passed)),
+                       LISTEN_FDNAMES=names)
+    numbers = [s.fileno() for s in passed]
+    return subprocess.Popen([sys.executable, "-c", LAUNCH, str(user), build / "bin" / "s2sd", top / "s2sd.yaml", *map(str, numbers)],
+                            env=environment, pass_fds=numbers, stderr=subprocess.PIPE, text=True)
 
 
 def hear(manager, wanted, node):
@@ -120,14 +135,15 @@ def hear(manager, wanted, node):
             continue
         if said.split("\n")[0] == wanted:
             return
-        check(said == "WATCHDOG=1", f"{said} instead of {wanted}")
+        if said != "WATCHDOG=1":
+            break
     node.kill()
     sys.exit(f"packaging: {wanted} was not said: {node.communicate()[1]}")
 
 
 def test_service(_packaging, build, top):
     make_certificate(top, "node.example")
-    (top / "s2sd.yaml").write_text(CONFIG.format(top=top))
+    (top / "s2sd.yaml").write_text(CONFIG.format(top=top, more=""))
     manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     manager.bind(str(top / "notify.sock"))
     passed = socket.create_server(("127.0.0.1", 0))
@@ -135,7 +151,7 @@ def test_service(_packaging, build, top):
     early.settimeout(PATIENCE)
     early.sendall(b"<stream:stream xmlns='jabber:component:accept' xmlns:stream='http://etherx.jabber.org/streams' "
                   b"to='chat.node.example'>")
-    node = start(build, top, passed, "components", manager)
+    node = start(build, top, [passed], "components", manager)
     hear(manager, "READY=1", node)
     hear(manager, "WATCHDOG=1", node)
     check(b"<stream:stream" in early.recv(4096), "the node does not serve the socket that was passed")
@@ -148,13 +164,73 @@ def test_service(_packaging, build, top):
     check(node.returncode == 0, f"ended with {node.returncode}: {errors}")
     check(passed.fileno() >= 0 and socket.create_connection(passed.getsockname()), "the socket went with the node")
 
-    node = start(build, top, passed, "web", manager)
+    node = start(build, top, [passed, socket.create_server(("127.0.0.1", 0))], "components:web", manager)
     errors = node.communicate(timeout=PATIENCE)[1]
     check(node.returncode == 1 and '\\"fd:web\\"' in errors, f"a socket that nobody names: {node.returncode}: {errors}")
 
 
+# -- sockets for servers ------------------------------------------------------------------------------------
+
+def low_port():
+    """A socket on a port that root alone may bind; any port where we are not root."""
+    for port in range(1023, 600, -1) if os.getuid() == 0 else [0]:
+        try:
+            return socket.create_server(("127.0.0.1", port))
+        except OSError:
+            continue
+    sys.exit("packaging: no port is free")
+
+
+def accept_direct(top, address):
+    context = ssl.create_default_context(cafile=str(top / "fullchain.pem"))
+    with context.wrap_socket(socket.create_connection(address, PATIENCE), server_hostname="node.example") as tls:
+        tls.sendall(HEADER)
+        return tls.recv(4096)
+
+
+HEADER = (b"<?xml version='1.0'?><stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' "
+          b"to='node.example' from='peer.example' version='1.0'>")
+
+
+def test_sockets(_packaging, build, top):
+    """Servers come in through sockets of the manager: one by its address, on a low port, one by its name. The node was never root."""
+    user = NOBODY if os.getuid() == 0 else 0
+    make_certificate(top, "node.example")
+    by_address, by_name = low_port(), socket.create_server(("127.0.0.1", 0))
+    components = socket.create_server(("127.0.0.1", 0))
+    address = "127.0.0.1:%d" % by_address.getsockname()[1]
+    (top / "s2sd.yaml").write_text(CONFIG.format(
+        top=top, more=f', {{address: "{address}"}}, {{address: "fd:direct", tls: direct}}'))
+    manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    manager.bind(str(top / "notify.sock"))
+    for path in (top, *top.iterdir()):
+        os.chmod(path, 0o777)
+    sockets = [by_name, components, by_address]
+    node = start(build, top, sockets, "direct:components:s2sd.socket", manager, user)
+    hear(manager, "READY=1", node)
+    with socket.create_connection(by_address.getsockname(), PATIENCE) as peer:
+        peer.sendall(HEADER)
+        check(b"<stream:stream" in peer.recv(4096), "the socket that was passed by address is not served")
+    check(b"<stream:stream" in accept_direct(top, by_name.getsockname()), "the socket that was passed by name is not served")
+    if user:
+        check(f"\nUid:\t{user}\t{user}\t{user}\t{user}\n" in Path(f"/proc/{node.pid}/status").read_text(), "the node is root")
+    node.send_signal(signal.SIGTERM)
+    hear(manager, "STOPPING=1", node)
+    errors = node.communicate(timeout=PATIENCE)[1]
+    check(node.returncode == 0, f"ended with {node.returncode}: {errors}")
+    check(f"address={address} tls=starttls socket=passed" in errors, f"it is not told: {errors}")
+    for names, words in (("direct:components:other", None), ("nobody:components:other", "fd:direct: the service manager passed no socket")):
+        node = start(build, top, sockets, names, manager, user)
+        if words is None:
+            hear(manager, "READY=1", node)  # by its address, whatever its name
+            node.send_signal(signal.SIGTERM)
+            hear(manager, "STOPPING=1", node)
+        errors = node.communicate(timeout=PATIENCE)[1]
+        check(node.returncode == (0 if words is None else 1) and (words or "") in errors, f"{names}: {errors}")
+
+
 def main():
-    test = {"hook": test_hook, "unit": test_unit, "service": test_service}[sys.argv[1]]
+    test = {"hook": test_hook, "unit": test_unit, "service": test_service, "sockets": test_sockets}[sys.argv[1]]
     with tempfile.TemporaryDirectory(prefix="s2sd-") as top:
         test(Path(sys.argv[2]), Path(sys.argv[3]), Path(top))
     print(f"packaging: {sys.argv[1]} is good")

@@ -403,6 +403,14 @@ int uv_tcp_bind(uv_tcp_t *h, const struct sockaddr *at, unsigned flags)
     return 0;
 }
 
+/* No simulated socket has a descriptor. */
+int uv_tcp_open(uv_tcp_t *h, uv_os_sock_t socket)
+{
+    (void)h;
+    (void)socket;
+    return UV_ENOTSUP;
+}
+
 int uv_listen(uv_stream_t *s, int backlog, uv_connection_cb cb)
 {
     tcp *t = tcp_of((uv_handle_t *)s);

@@ -102,6 +102,13 @@ S2S_API bool s2s_federation_serves(const s2s_federation *f, s2s_str domain);
 S2S_API s2s_err s2s_federation_listen(s2s_federation *f, const char *address, s2s_tls_start tls,
                                       char bound[S2S_ADDRESS_MAX], char why[S2S_TEXT_MAX]);
 
+/* Accepts streams on a TCP socket that somebody else has bound and made to listen, such as a service manager
+ * (sd_listen_fds(3)). `fd` is taken over in any case: closed on failure, else when `f` stops. It is made non-blocking; whether a
+ * child process gets it (FD_CLOEXEC) is the caller's to say. `bound` takes its address, and `why` a reason; both may be NULL.
+ * S2S_OK; S2S_E_INVAL: it is no listening TCP socket; S2S_E_IO, S2S_E_NOMEM. From the thread of the loop. */
+S2S_API s2s_err s2s_federation_listen_fd(s2s_federation *f, int fd, s2s_tls_start tls, char bound[S2S_ADDRESS_MAX],
+                                         char why[S2S_TEXT_MAX]);
+
 /* A static route instead of DNS for remote domains that match ("peer.example", "*.peer.example" one or
  * more labels, "*"); the first that was added and matches wins. The certificate must still be the domain's (DN-10). */
 S2S_API s2s_err s2s_federation_route(s2s_federation *f, const char *match, const char *address,

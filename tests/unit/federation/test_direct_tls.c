@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* test_direct_tls.c: two nodes that begin with TLS (XEP-0368). */
 #include <criterion/criterion.h>
+#include <fcntl.h>
+#include <netinet/in.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "two_nodes.h"
 
@@ -69,5 +73,45 @@ Test(direct_tls, the_two_ways_do_not_mix)
     net_until(&n, &n.a.count, 2);
     cr_expect_eq(n.b.count, 0u, "DN-05");
     cr_expect_eq(n.a.established, 0u, "DN-05");
+    net_end(&n);
+}
+
+/* As a service manager hands it over. */
+static int listening(int family, int backlog)
+{
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(family, SOCK_STREAM, 0);
+    cr_assert(fd >= 0);
+    cr_assert(family != AF_INET || bind(fd, (const struct sockaddr *)&v4, sizeof v4) == 0);
+    cr_assert(backlog == 0 || listen(fd, backlog) == 0);
+    return fd;
+}
+
+Test(direct_tls, streams_come_through_sockets_that_were_passed)
+{
+    char why[S2S_TEXT_MAX] = "", direct[S2S_ADDRESS_MAX], starttls[S2S_ADDRESS_MAX];
+    begin();
+    net_add_domain(&n, &n.b, "c.example");
+    net_add_domain(&n, &n.b, "d.example");
+    cr_assert_eq(s2s_federation_listen_fd(n.b.f, listening(AF_INET, 1), S2S_TLS_DIRECT, direct, why), S2S_OK, "%s", why);
+    cr_assert_eq(s2s_federation_listen_fd(n.b.f, listening(AF_INET, 1), S2S_TLS_STARTTLS, starttls, why), S2S_OK, "%s", why);
+    cr_assert_eq(s2s_federation_route(n.a.f, "c.example", direct, S2S_TLS_DIRECT, why), S2S_OK);
+    cr_assert_eq(s2s_federation_route(n.a.f, "d.example", starttls, S2S_TLS_STARTTLS, why), S2S_OK);
+    cr_assert_eq(node_send(&n.a, "c.example", "one"), S2S_OK);
+    cr_assert_eq(node_send(&n.a, "d.example", "two"), S2S_OK);
+    net_until(&n, &n.b.count, 2);
+    net_end(&n);
+}
+
+Test(direct_tls, a_socket_that_cannot_accept_is_refused_and_closed)
+{
+    begin();
+    const int FDS[] = {listening(AF_INET, 0), listening(AF_UNIX, 0), open("/dev/null", O_RDONLY)};
+    for (size_t i = 0; i < sizeof FDS / sizeof *FDS; i++) {
+        char why[S2S_TEXT_MAX] = "";
+        cr_expect_eq(s2s_federation_listen_fd(n.b.f, FDS[i], S2S_TLS_DIRECT, NULL, why), S2S_E_INVAL);
+        cr_expect_not_null(strstr(why, "no listening TCP socket"), "%s", why);
+        cr_expect_lt(fcntl(FDS[i], F_GETFD), 0);
+    }
     net_end(&n);
 }

@@ -92,6 +92,8 @@ Test(config_value, takes_addresses_with_ports)
         expect_address("listen: [{address: ", row[i], "}]", "");
         expect_address("components: {listen: ", row[i], "}", "");
     }
+    expect_address("listen: [{address: ", "fd:servers", "}]", "");
+    expect_address("components: {listen: ", "fd:components", "}", "");
     expect_address("components: {listen: ", "unix:/run/c.sock", "}", "");
     expect_address("components: {listen: ['127.0.0.1:1', ", "unix:c.sock", "]}", "");
 }
@@ -102,11 +104,12 @@ Test(config_value, refuses_what_is_not_an_address)
         "127.0.0.1", "127.0.0.1:", ":5269", "*:5269", "localhost:5269", "127.0.0.1:65536", "127.0.0.1:05269",
         "127.0.0.1:+1", "127.0.0.1:1x", "127.0.0.256:1", "127.1:1", "::1:5269", "[::1]", "[]:1", "[::1:1",
         "[fe80::1%lo]:1", "[127.0.0.1]:1", " 127.0.0.1:1", "unix:/run/x", "127.0.0.1:100000",
+        "fd:", "fd:a:b",
     };
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         char wanted[256];
         (void)snprintf(wanted, sizeof wanted,
-                       AT(2, 20) "listen[0].address: must be ADDRESS:PORT or [IPV6]:PORT, not \"%s\"\n", row[i]);
+                       AT(2, 20) "listen[0].address: must be ADDRESS:PORT, [IPV6]:PORT or fd:NAME, not \"%s\"\n", row[i]);
         expect_address("listen: [{address: ", row[i], "}]", wanted);
     }
     static const config_row other[] = {

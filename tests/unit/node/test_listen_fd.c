@@ -32,6 +32,14 @@ static int listening(int family)
     return fd;
 }
 
+static unsigned port_of(int fd)
+{
+    struct sockaddr_in at = {0};
+    socklen_t len = sizeof at;
+    cr_assert_eq(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+    return ntohs(at.sin_port);
+}
+
 static bool is_free(int from, int count)
 {
     for (int fd = from; fd < from + count; fd++) {
@@ -41,7 +49,7 @@ static bool is_free(int from, int count)
     return true;
 }
 
-/* Passes `fds` as the manager would, behind what the test's runner has open, which goes by the name of "runner". Returns the number
+/* Passes `fds` as the manager would, behind what the test's runner has open: "runner", as if taken. Returns the number
  * of the first. */
 static int pass(const int *fds, int count, const char *names)
 {
@@ -57,8 +65,11 @@ static int pass(const int *fds, int count, const char *names)
     setenv("LISTEN_FDS", text, 1);
     (void)snprintf(text, sizeof text, "%ld", (long)getpid());
     setenv("LISTEN_PID", text, 1);
-    for (int i = FIRST; i < base; i++)
+    for (int i = FIRST; i < base; i++) {
+        int flags = fcntl(i, F_GETFD);
+        cr_assert(flags < 0 ? open("/dev/null", O_RDONLY | O_CLOEXEC) == i : fcntl(i, F_SETFD, flags | FD_CLOEXEC) == 0);
         strncat(all, "runner:", sizeof all - strlen(all) - 1);
+    }
     if (names)
         strncat(all, names, sizeof all - strlen(all) - 1);
     setenv("LISTEN_FDNAMES", all, 1);
@@ -78,7 +89,7 @@ Test(listen_fd, are_found_by_name_and_only_there)
     cr_expect_eq(fd, base + 2);
     cr_expect_eq(listen_fd("web", 2, &fd, why), S2S_E_NOTFOUND);
     cr_expect_eq(listen_fd("we", 0, &fd, why), S2S_E_NOTFOUND);
-    cr_expect_not_null(strstr(why, "FileDescriptorName=we"), "%s", why);
+    cr_expect_not_null(strstr(why, "fd:we:"), "%s", why);
     cr_expect_eq(listen_fd("components", 0, &fd, why), S2S_E_EXISTS);
 }
 
@@ -96,7 +107,7 @@ Test(listen_fd, those_of_another_process_are_not_ours)
     pass(fds, 1, "components");
     setenv("LISTEN_PID", "1", 1);
     cr_expect_eq(listen_fd("components", 0, &fd, why), S2S_E_NOTFOUND);
-    cr_expect_eq(listen_fd_check(NULL, 0, why), S2S_OK);
+    cr_expect_eq(listen_fd_check(why), S2S_OK);
     setenv("LISTEN_PID", "", 1);
     cr_expect_eq(listen_fd("components", 0, &fd, why), S2S_E_NOTFOUND);
 }
@@ -111,14 +122,37 @@ Test(listen_fd, what_does_not_listen_is_refused)
     cr_expect_eq(fd, -1);
 }
 
-Test(listen_fd, one_that_nobody_names_is_a_fault)
+Test(listen_fd, one_that_nobody_takes_is_a_fault)
 {
-    char a[] = "127.0.0.1:5347", b[] = "fd:components", c[] = "fd:runner", d[] = "fd:web", *addresses[] = {a, b, c, d};
-    int fds[] = {listening(AF_INET), listening(AF_INET)};
-    pass(fds, 2, "components:web");
-    cr_expect_eq(listen_fd_check(addresses, 4, why), S2S_OK);
-    cr_expect_eq(listen_fd_check(addresses, 3, why), S2S_E_INVAL);
+    char address[S2S_ADDRESS_MAX];
+    int fd, fds[] = {listening(AF_INET), listening(AF_INET), listening(AF_UNIX)};
+    int base = pass(fds, 3, "components:web:local");
+    (void)snprintf(address, sizeof address, "127.0.0.1:%u", port_of(base + 1));
+    cr_assert_eq(listen_fd("components", 0, &fd, why), S2S_OK, "%s", why);
+    cr_assert_eq(listen_fd("local", 0, &fd, why), S2S_OK, "%s", why);
+    cr_expect_eq(listen_fd_check(why), S2S_E_INVAL);
     cr_expect_not_null(strstr(why, "\"fd:web\""), "%s", why);
+    cr_expect_not_null(strstr(why, address), "%s", why);
+    cr_assert_eq(listen_fd("web", 0, &fd, why), S2S_OK, "%s", why);
+    cr_expect_eq(listen_fd_check(why), S2S_OK, "%s", why);
+}
+
+Test(listen_fd, are_found_by_address_once)
+{
+    char first[S2S_ADDRESS_MAX], second[S2S_ADDRESS_MAX];
+    int fd = -1, fds[] = {listening(AF_UNIX), listening(AF_INET), listening(AF_INET)};
+    int base = pass(fds, 3, "s2sd.socket:s2sd.socket:s2sd.socket");
+    (void)snprintf(first, sizeof first, "127.0.0.1:%u", port_of(base + 1));
+    (void)snprintf(second, sizeof second, "127.0.0.1:%u", port_of(base + 2));
+    cr_expect_eq(listen_fd_at("127.0.0.1:1", &fd, why), S2S_E_NOTFOUND);
+    cr_expect_eq(listen_fd_at("[::1]:5269", &fd, why), S2S_E_NOTFOUND);
+    cr_expect_eq(fd, -1);
+    cr_expect_eq(listen_fd_at(second, &fd, why), S2S_OK, "%s", why);
+    cr_expect_eq(fd, base + 2);
+    cr_expect(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+    cr_expect_eq(listen_fd_at(second, &fd, why), S2S_E_NOTFOUND, "it is in use: binding it will say so");
+    cr_expect_eq(listen_fd_at(first, &fd, why), S2S_OK, "%s", why);
+    cr_expect_eq(fd, base + 1);
 }
 
 Test(listen_fd, too_many_are_refused)
@@ -126,7 +160,7 @@ Test(listen_fd, too_many_are_refused)
     int fds[] = {listening(AF_INET)};
     pass(fds, 1, "components");
     setenv("LISTEN_FDS", "65", 1);
-    cr_expect_eq(listen_fd_check(NULL, 0, why), S2S_E_LIMIT);
+    cr_expect_eq(listen_fd_check(why), S2S_E_LIMIT);
     cr_expect_not_null(strstr(why, "65"), "%s", why);
 }
 
