@@ -15,13 +15,13 @@ typedef struct ctl_options {
     bool json;
 } ctl_options;
 
-/* Each returns the exit status; `args` is what stands behind the command's name. */
-int command_status(const ctl_options *options, int count, char **args);
-int command_peers(const ctl_options *options, int count, char **args);
-int command_census(const ctl_options *options, int count, char **args);
-int command_close(const ctl_options *options, int count, char **args);
-int command_reload(const ctl_options *options, int count, char **args);
-int command_ping(const ctl_options *options, int count, char **args);
+/* Each returns the exit status. `domain` is the one given, for the commands that take one. */
+int command_status(const ctl_options *options, const char *domain);
+int command_peers(const ctl_options *options, const char *domain);
+int command_census(const ctl_options *options, const char *domain);
+int command_close(const ctl_options *options, const char *domain);
+int command_reload(const ctl_options *options, const char *domain);
+int command_ping(const ctl_options *options, const char *domain);
 
 /* The same with all of the command's own arguments, its name first. */
 int command_cert(int argc, char **argv);
@@ -31,5 +31,8 @@ int command_inventory(int argc, char **argv);
 
 /* Prints `object` as JSON on standard output. */
 void command_print_json(const json_t *object);
+/* Asks the node (takes over the reference of `request`), prints its answer by `print` or as JSON, and returns the exit status: an
+ * answer with "ok": false is a negative one. */
+int command_show(const ctl_options *options, json_t *request, void (*print)(const json_t *answer));
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client.h"
 #include "command.h"
 
 static const char USAGE[] =
@@ -44,10 +45,11 @@ static const struct {
 
 static const struct {
     const char *name;
-    int (*run)(const ctl_options *options, int count, char **args);
+    int (*run)(const ctl_options *options, const char *domain);
+    bool takes_domain;
 } COMMANDS[] = {
-    {"status", command_status}, {"peers", command_peers},   {"census", command_census}, {"ping", command_ping},
-    {"close", command_close},   {"reload", command_reload},
+    {"status", command_status, false}, {"peers", command_peers, false}, {"census", command_census, false},
+    {"ping", command_ping, true},      {"close", command_close, true},  {"reload", command_reload, false},
 };
 
 void command_print_json(const json_t *object)
@@ -56,11 +58,30 @@ void command_print_json(const json_t *object)
     (void)putchar('\n');
 }
 
+int command_show(const ctl_options *options, json_t *request, void (*print)(const json_t *answer))
+{
+    json_t *answer = client_ask(options->control, request);
+    if (!answer)
+        return CTL_USAGE;
+    int status = json_is_false(json_object_get(answer, "ok")) ? CTL_NEGATIVE : CTL_GOOD;
+    if (options->json)
+        command_print_json(answer);
+    else
+        print(answer);
+    json_decref(answer);
+    return status;
+}
+
 static int run(const ctl_options *options, int count, char **words)
 {
     for (size_t i = 0; i < sizeof COMMANDS / sizeof *COMMANDS; i++) {
-        if (strcmp(words[0], COMMANDS[i].name) == 0)
-            return COMMANDS[i].run(options, count - 1, words + 1);
+        if (strcmp(words[0], COMMANDS[i].name) != 0)
+            continue;
+        if (count - 1 != (COMMANDS[i].takes_domain ? 1 : 0)) {
+            (void)fprintf(stderr, "s2sctl: %s takes %s\n", words[0], COMMANDS[i].takes_domain ? "one domain" : "no arguments");
+            return CTL_USAGE;
+        }
+        return COMMANDS[i].run(options, words[1]);
     }
     (void)fprintf(stderr, "s2sctl: no such command: %s\n", words[0]);
     return CTL_USAGE;

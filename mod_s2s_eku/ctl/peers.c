@@ -4,7 +4,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "client.h"
 #include "command.h"
 #include "table.h"
 
@@ -117,31 +116,14 @@ static void print_census(const json_t *answer)
     print_cut_off(summary, "tolerant");
 }
 
-static int ask(const ctl_options *options, int count, const char *command, void (*print)(const json_t *answer))
+int command_peers(const ctl_options *options, const char *domain)
 {
-    if (count > 0) {
-        (void)fprintf(stderr, "s2sctl: %s takes no arguments\n", command);
-        return CTL_USAGE;
-    }
-    json_t *answer = client_ask(options->control, json_pack("{s:s}", "command", command));
-    if (!answer)
-        return CTL_USAGE;
-    if (options->json)
-        command_print_json(answer);
-    else
-        print(answer);
-    json_decref(answer);
-    return CTL_GOOD;
+    (void)domain;
+    return command_show(options, json_pack("{s:s}", "command", "peers"), print_peers);
 }
 
-int command_peers(const ctl_options *options, int count, char **args)
+int command_census(const ctl_options *options, const char *domain)
 {
-    (void)args;
-    return ask(options, count, "peers", print_peers);
-}
-
-int command_census(const ctl_options *options, int count, char **args)
-{
-    (void)args;
-    return ask(options, count, "census", print_census);
+    (void)domain;
+    return command_show(options, json_pack("{s:s}", "command", "census"), print_census);
 }

@@ -2,7 +2,6 @@
 /* ping.c: `s2sctl ping DOMAIN`. */
 #include <stdio.h>
 
-#include "client.h"
 #include "command.h"
 
 static const char *text_of(const json_t *object, const char *key)
@@ -23,21 +22,7 @@ static void print(const json_t *answer)
                  text_of(answer, "condition"), *text ? ": " : "", text);
 }
 
-int command_ping(const ctl_options *options, int count, char **args)
+int command_ping(const ctl_options *options, const char *domain)
 {
-    if (count != 1) {
-        (void)fprintf(stderr, "s2sctl: ping takes one domain\n");
-        return CTL_USAGE;
-    }
-    json_t *request = json_pack("{s:s, s:s, s:s*}", "command", "ping", "to", args[0], "from", options->from);
-    json_t *answer = client_ask(options->control, request);
-    if (!answer)
-        return CTL_USAGE;
-    int status = json_is_true(json_object_get(answer, "ok")) ? CTL_GOOD : CTL_NEGATIVE;
-    if (options->json)
-        command_print_json(answer);
-    else
-        print(answer);
-    json_decref(answer);
-    return status;
+    return command_show(options, json_pack("{s:s, s:s, s:s*}", "command", "ping", "to", domain, "from", options->from), print);
 }

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "client.h"
 #include "command.h"
 
 enum { MINUTE = 60, HOUR = 3600, DAY = 86400 };
@@ -99,20 +98,8 @@ static void print(const json_t *answer)
         print_stream(item);
 }
 
-int command_status(const ctl_options *options, int count, char **args)
+int command_status(const ctl_options *options, const char *domain)
 {
-    (void)args;
-    if (count > 0) {
-        (void)fprintf(stderr, "s2sctl: status takes no arguments\n");
-        return CTL_USAGE;
-    }
-    json_t *answer = client_ask(options->control, json_pack("{s:s}", "command", "status"));
-    if (!answer)
-        return CTL_USAGE;
-    if (options->json)
-        command_print_json(answer);
-    else
-        print(answer);
-    json_decref(answer);
-    return CTL_GOOD;
+    (void)domain;
+    return command_show(options, json_pack("{s:s}", "command", "status"), print);
 }

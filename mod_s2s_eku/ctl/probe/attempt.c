@@ -101,6 +101,18 @@ static void copy_word(char out[ATTEMPT_WORD_MAX], s2s_str word)
     (void)snprintf(out, ATTEMPT_WORD_MAX, "%.*s", S2S_FMT(word));
 }
 
+bool attempt_connected(attempt *a, wire *w)
+{
+    if (a->only_tcp) {
+        attempt_done(a, STEP_CLOSE);
+        wire_close(w);
+        return false;
+    }
+    attempt_done(a, a->endpoint.direct ? STEP_TLS : STEP_GREETING);
+    wire_deadline(w, PROBE_DIALOG_MS);
+    return true;
+}
+
 void attempt_read_tls(attempt *a, const s2s__pump *pump)
 {
     s2s_bytes chain[S2S__ANSWER_MAX];

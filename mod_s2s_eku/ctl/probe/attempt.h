@@ -82,6 +82,8 @@ void attempt_clear(attempt *a);
 /* Ends the step at work, and begins `next`. */
 void attempt_done(attempt *a, attempt_step next);
 void attempt_failed(attempt *a, const char *text);
+/* TCP is there: ends that step and gives the dialog its deadline. False: nothing but TCP was asked for, and `w` is being closed. */
+bool attempt_connected(attempt *a, wire *w);
 /* Reads what TLS agreed on and judges the peer's chain. */
 void attempt_read_tls(attempt *a, const s2s__pump *pump);
 /* The pump that the attempt starts with. */

@@ -124,17 +124,12 @@ static void start_tls(conversation *c)
 static void on_connected(void *user)
 {
     conversation *c = user;
-    bool direct = c->a->endpoint.direct;
-    if (c->a->only_tcp) {
-        attempt_done(c->a, STEP_CLOSE);
+    if (!attempt_connected(c->a, c->wire)) {
         c->state = CLOSING;
-        wire_close(c->wire);
         return;
     }
-    attempt_done(c->a, direct ? STEP_TLS : STEP_GREETING);
-    wire_deadline(c->wire, PROBE_DIALOG_MS);
     c->state = EXPECT_GREETING;
-    if (direct)
+    if (c->a->endpoint.direct)
         start_tls(c);
 }
 
