@@ -167,7 +167,8 @@ void s2s__sm_answer(s2s_session *s);                         /* an <a/> if one i
 void s2s__sm_tell(s2s_session *s);                           /* an <a/> */
 void s2s__sm_before_end(s2s_session *s);
 void s2s__sm_probe(s2s_session *s);                          /* an <r/>, to see whether the peer is alive */
-s2s_time s2s__sm_deadline(const s2s_session *s);
+s2s_time s2s__sm_deadline(const s2s_session *s);             /* when to ask, or when the peer is overdue */
+void s2s__sm_tick(s2s_session *s);
 
 /* incoming.c: a stanza that arrived. */
 void s2s__incoming_stanza(s2s_session *s, const s2s_stanza *stanza);

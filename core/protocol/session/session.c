@@ -418,6 +418,8 @@ void s2s_session_rest(s2s_session *s)
         s2s__reader_rest(s->reader);
     if (s->out.len == 0)
         s2s__buf_free(&s->out);
+    if (s->sm.ends.len == 0)
+        s2s__buf_free(&s->sm.ends);
 }
 
 s2s_time s2s_session_deadline(const s2s_session *s)
@@ -439,10 +441,9 @@ void s2s_session_tick(s2s_session *s, s2s_time now)
     if (s->state == CLOSING || s->state == DRAINING) {
         note_close(s, S2S_ORIGIN_LOCAL, S2S_COND_NONE, S2S_STR("the peer did not close"));
         finish(s, false);
-    } else if (s->state == ESTABLISHED && now < s2s__sm_deadline(s)) {
-        s2s__health_tick(s);
     } else if (s->state == ESTABLISHED) {
-        s2s__fail(s, S2S_COND_CONNECTION_TIMEOUT, "the peer does not acknowledge"); /* ST-23 */
+        s2s__sm_tick(s);
+        s2s__health_tick(s);
     } else {
         s2s__fail(s, S2S_COND_CONNECTION_TIMEOUT, "negotiation took too long");
         if (s->role == S2S_INITIATOR && s->state == DRAINING)

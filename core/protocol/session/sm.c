@@ -13,6 +13,9 @@
 enum {
     REQUESTS_MAX = 2,      /* <enable/>: the second is refused, the third ends the stream (CX-13) */
     ASK_BYTES = 16384,     /* written between two questions; before <enabled/> no more is sent */
+    ASK_MS = 100,          /* at the latest so long after something left, if nothing is asked already... */
+    ASK_WITH_MS = 50,      /* ...and with the next stanza after so long: in its record, not in one of its own */
+    WINDOW_PART = 2,       /* stanzas between two questions: no more than the window by this */
     ANSWER_ROOM = 32768,   /* no <a/> is written while more than this waits to be sent: the answer stays owed */
     RECOVER_CHUNK = 16384, /* bytes read back at once */
     GROWTH_MAX = 8,        /* a stanza written anew is at most so many times as large as it came (reader.c) */
@@ -21,7 +24,7 @@ enum {
 
 void s2s__sm_init(s2s__sm *m, const s2s_env *env)
 {
-    *m = (s2s__sm){.asked_at = S2S_NEVER};
+    *m = (s2s__sm){.asked_at = S2S_NEVER, .ask_by = S2S_NEVER};
     s2s__buf_init(&m->ends, env, (size_t)env->limits.unacked_stanzas * sizeof(uint64_t));
 }
 
@@ -35,6 +38,12 @@ static uint64_t end_at(const s2s__sm *m, size_t i)
     uint64_t end;
     memcpy(&end, s2s__buf_bytes(&m->ends) + i * sizeof end, sizeof end);
     return end;
+}
+
+/* How many of them no question is behind. */
+static uint32_t unasked(const s2s__sm *m)
+{
+    return m->acked + (uint32_t)s2s__sm_unacked(m) - m->asked_h; /* wraps as the counters do */
 }
 
 /* -- what goes out ------------------------------------------------------------------------------------- */
@@ -54,6 +63,8 @@ void s2s__sm_sent(s2s_session *s, size_t len)
     s->sm.kept += len;
     if (s->sm.asked > 0 && s->sm.asked_at == S2S_NEVER)
         s->sm.asked_at = s->now;
+    if (s->sm.ask_by == S2S_NEVER && s->sm.state == SM_ON && unasked(&s->sm) > 0)
+        s->sm.ask_by = s->now + ASK_MS;
     if (s->sm.ends.len == 0)
         drop(s, s->sm.kept);
 }
@@ -78,6 +89,20 @@ static void ask(s2s_session *s)
         s->sm.asked_at = S2S_NEVER;
     s->sm.asked_to = s->sm.base + s->out.len;
     s->sm.asked_h = s->sm.acked + (uint32_t)s2s__sm_unacked(&s->sm);
+    s->sm.ask_by = S2S_NEVER;
+}
+
+/* Seldom while little is on its way, as an answer costs both sides a record; in time for the window to stay open. `now` is
+ * that of the last call that had one: the truth is no earlier. */
+static bool ask_now(const s2s_session *s)
+{
+    const s2s__sm *m = &s->sm;
+    if (m->state != SM_ON)
+        return false;
+    if (m->base + s->out.len - m->asked_to >= ASK_BYTES || unasked(m) >= s->env->limits.unacked_stanzas / WINDOW_PART)
+        return true;
+    return m->asked == 0 && (!s2s__sm_has_room(s) ||
+                             (m->ask_by != S2S_NEVER && s->now >= m->ask_by - (ASK_MS - ASK_WITH_MS)));
 }
 
 bool s2s__sm_has_room(const s2s_session *s)
@@ -103,7 +128,7 @@ void s2s__sm_wrote(s2s_session *s)
         return;
     uint64_t end = s->sm.base + s->out.len;
     (void)s2s__buf_append(&s->sm.ends, &end, sizeof end); /* reserved */
-    if (s->sm.state == SM_ON && (s->sm.asked == 0 || end - s->sm.asked_to >= ASK_BYTES))
+    if (ask_now(s))
         ask(s);
 }
 
@@ -167,13 +192,23 @@ static void answered(s2s_session *s, bool all)
     s->sm.asked_at = s->sm.asked > 0 ? s->now : S2S_NEVER;
 }
 
+/* Nothing is asked, although something is kept. */
+static void ask_soon(s2s_session *s, bool moves)
+{
+    if (moves && ask_now(s))
+        ask(s);
+    else if (s->sm.ask_by == S2S_NEVER)
+        s->sm.ask_by = s->now + ASK_MS;
+}
+
 static void enabled(s2s_session *s)
 {
     answered(s, true);
     s->sm.state = SM_ON;
+    s->sm.asked_to = s->sm.base;
     if (s->sm.ends.len == 0 || s->state != ESTABLISHED)
         return;
-    ask(s);
+    ask_soon(s, true);
     s2s__raise(s, S2S_EV_ACKED); /* none of them, but there is more room */
 }
 
@@ -261,20 +296,26 @@ static void take_ack(s2s_session *s, const s2s__node *n)
         too_high(s, h);
         return;
     }
-    answered(s, h == s->sm.asked_h);
+    answered(s, count >= s->sm.asked_h - s->sm.acked);
     s->sm.acked = h;
     s->sm.acknowledged += count;
     if (count > 0) {
         size_t done = (size_t)(end_at(&s->sm, count - 1) - s->sm.base);
         s2s__buf_drop(&s->sm.ends, count * sizeof(uint64_t));
         if (s->sm.ends.len == 0)
-            s2s__buf_free(&s->sm.ends);
+            s2s__buf_emptied(&s->sm.ends);
         drop(s, s->sm.ends.len == 0 ? s->sm.kept : done);
         s2s__raise(s, S2S_EV_ACKED);
         s->event.acked = count;
     }
-    if (s->sm.ends.len > 0 && s->state == ESTABLISHED && s->sm.asked == 0)
-        ask(s);
+    if (s->sm.asked > 0)
+        return;
+    s->sm.asked_h = s->sm.acked;
+    s->sm.asked_to = s->sm.base;
+    if (s->sm.ends.len == 0)
+        s->sm.ask_by = S2S_NEVER;
+    else if (s->state == ESTABLISHED)
+        ask_soon(s, count > 0); /* a peer that acknowledges nothing is not asked without pause */
 }
 
 static bool take_common(s2s_session *s, const s2s__node *n)
@@ -313,11 +354,26 @@ bool s2s__sm_nonza(s2s_session *s, const s2s__node *n)
 
 /* -- time ---------------------------------------------------------------------------------------------- */
 
-s2s_time s2s__sm_deadline(const s2s_session *s)
+static s2s_time overdue_at(const s2s_session *s)
 {
     if (s->sm.asked == 0 || s->sm.asked_at == S2S_NEVER)
         return S2S_NEVER; /* what does not leave is the transport's to notice */
     return s->sm.asked_at + s->env->limits.ack_ms;
+}
+
+s2s_time s2s__sm_deadline(const s2s_session *s)
+{
+    return s->sm.asked == 0 ? s->sm.ask_by : overdue_at(s);
+}
+
+void s2s__sm_tick(s2s_session *s)
+{
+    if (s->now < s2s__sm_deadline(s))
+        return;
+    if (s->sm.asked == 0)
+        ask(s);
+    else
+        s2s__fail(s, S2S_COND_CONNECTION_TIMEOUT, "the peer does not acknowledge"); /* ST-23 */
 }
 
 /* -- taking back --------------------------------------------------------------------------------------- */

@@ -27,7 +27,7 @@ static void begin(s2s_role role, uint32_t at)
     (void)s2s_session_next_event(s, &e);
     s->state = ESTABLISHED;
     s->sm.state = SM_ON;
-    s->sm.acked = s->sm.handled = at;
+    s->sm.acked = s->sm.asked_h = s->sm.handled = at;
     const uint8_t *bytes;
     s2s_session_sent(s, 0, s2s_session_output(s, &bytes));
 }
@@ -95,6 +95,23 @@ Test(sm, what_has_not_left_cannot_be_acknowledged)
     send_one();
     cr_assert_eq(feed("<a xmlns='urn:xmpp:sm:3' h='1'/>", &e), S2S_EV_NONE);
     cr_expect_str_eq(s2s_session_state(s), "draining", "SM-03");
+    end();
+}
+
+Test(sm, much_is_asked_about_at_once)
+{
+    enum { MANY = 1000, EVERY = 16384, LAST = 64 /* the stanza that goes over it, at most */ };
+    static const char R[] = "<r xmlns='urn:xmpp:sm:3'/>";
+    const uint8_t *bytes;
+    begin(S2S_INITIATOR, 0);
+    size_t asked = 0;
+    for (int i = 0; i < MANY; i++) {
+        send_one();
+        size_t all = s2s_session_output(s, &bytes);
+        asked += memcmp(bytes + all - (sizeof R - 1), R, sizeof R - 1) == 0;
+    }
+    size_t all = s2s_session_output(s, &bytes);
+    cr_expect_eq(asked, all / (EVERY + sizeof R - 1 + LAST), "%zu for %zu bytes", asked, all);
     end();
 }
 
