@@ -74,7 +74,7 @@ s2s_err config_load(const char *file, FILE *errors, config **out)
         return S2S_E_NOMEM;
     }
     if (read_file(file, text, &len) != S2S_OK)
-        fprintf(errors, "%s:1:1: cannot be read: %s\n", file, strerror(errno));
+        fprintf(errors, "%s:1:1: cannot be read: %s\n", file, config_why_unreadable(file, errno));
     else if (len > CONFIG_BYTES_MAX)
         fprintf(errors, "%s:1:1: larger than %d bytes\n", file, CONFIG_BYTES_MAX);
     else
@@ -142,6 +142,8 @@ void config_free(config *c)
     free_texts(c->crl_files, c->crl_files_len);
     free_texts(c->dns_servers, c->dns_servers_len);
     free_texts(c->dns_anchors, c->dns_anchors_len);
+    free_texts(c->files.list, c->files.len);
+    free(c->directory);
     free(c->control);
     free(c->user);
     config_wipe(c->dialback_secret);

@@ -63,6 +63,8 @@ typedef struct config_remote {
 } config_remote;
 
 typedef struct config {
+    char *directory;    /* of the configuration file; absolute, unless the working directory has no name */
+    config_texts files; /* every file that it names, secrets and plugins too; some stand twice */
     config_domain *domains;
     size_t domains_len;
     config_listen *listen;
@@ -96,6 +98,7 @@ typedef struct config {
     char *census;  /* path of the file that keeps it; NULL: memory only */
     bool census_given; /* not the default */
     char *user;    /* whom to become once everything is bound; NULL: stay */
+    bool sandbox;
     s2s_level log_level;
     bool log_json;
 } config;
@@ -107,5 +110,8 @@ s2s_err config_load(const char *file, FILE *errors, config **out);
 /* The same for a text in memory; `file` stands in messages, and its directory is that of relative paths. */
 s2s_err config_load_text(const char *file, s2s_str text, FILE *errors, config **out);
 void config_free(config *c); /* takes NULL; wipes secrets */
+
+/* Words for the `error` (errno) of reading `file`. Names the sandbox where the file's mode would permit it. */
+const char *config_why_unreadable(const char *file, int error);
 
 #endif

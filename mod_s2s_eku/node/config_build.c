@@ -252,6 +252,20 @@ _Static_assert(EKU_TOLERANT == 0 && EKU_STRICT == 1, "policy.eku");
 _Static_assert(EKU_OCSP_OFF == 0 && EKU_OCSP_SOFT == 1 && EKU_OCSP_MUST == 2, "policy.ocsp");
 _Static_assert(S2S_LOG_DEBUG == 0 && S2S_LOG_ERROR == 3, "log.level");
 
+static bool build_files(const config_reading *r, config *c)
+{
+    c->sandbox = number_of(config_node_get(r->root, "sandbox"), true);
+    c->directory = strdup(*r->directory ? r->directory : "/");
+    if (!c->directory || r->files_len == 0)
+        return c->directory != NULL;
+    c->files.list = calloc(r->files_len, sizeof *c->files.list);
+    for (; c->files.list && c->files.len < r->files_len; c->files.len++) {
+        if (!(c->files.list[c->files.len] = strdup(r->files[c->files.len])))
+            return false;
+    }
+    return c->files.list != NULL;
+}
+
 s2s_err config_build(const config_reading *r, config **out)
 {
     config *c = calloc(1, sizeof *c);
@@ -260,7 +274,7 @@ s2s_err config_build(const config_reading *r, config **out)
     build_limits(r, c);
     if (!build_domains(r, c) || !build_listen(r, c) || !build_components(r, c) ||
         !build_trust_and_dns(r, c) || !build_policy(r, c) || !build_routes(r, c) ||
-        !build_plugin(r, c) || !build_census(r, c) || !build_log_and_control(r, c)) {
+        !build_plugin(r, c) || !build_census(r, c) || !build_log_and_control(r, c) || !build_files(r, c)) {
         config_free(c);
         return S2S_E_NOMEM;
     }

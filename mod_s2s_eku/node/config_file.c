@@ -26,16 +26,39 @@ static bool make_absolute(config_reading *r, config_node *n, size_t prefix)
     return !r->nomem;
 }
 
+/* Keeps the path, which a secret will replace. At most one for each value of the file (CONFIG_NODES_MAX). */
+static bool keep_path(config_reading *r, const char *path)
+{
+    char **list = realloc(r->files, (r->files_len + 1) * sizeof *list);
+    if (list)
+        r->files = list;
+    if (!list || !(list[r->files_len] = strdup(path))) {
+        r->nomem = true;
+        return false;
+    }
+    r->files_len++;
+    return true;
+}
+
+const char *config_why_unreadable(const char *file, int error)
+{
+    if (error == EACCES && faccessat(AT_FDCWD, file, R_OK, AT_EACCESS) == 0) /* access(2) knows no sandbox */
+        return "its mode permits it, but a sandbox does not: s2sd's own learns of new directories at a restart only (sandbox in "
+               "s2sd.yaml(5)); else AppArmor or SELinux";
+    return strerror(error);
+}
+
 /* -1 after reporting. A pipe or a device would make each reload another one. */
 static int open_file(config_reading *r, config_node *n)
 {
     config_quoted quoted;
     struct stat st;
-    if (!make_absolute(r, n, 0))
+    if (!make_absolute(r, n, 0) || !keep_path(r, n->text))
         return -1;
     int fd = open(n->text, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0 || fstat(fd, &st) < 0) {
-        config_problem_add(r, n, "cannot read %s: %s", config_quote(&quoted, n->text), strerror(errno));
+        config_problem_add(r, n, "cannot read %s: %s", config_quote(&quoted, n->text),
+                           config_why_unreadable(n->text, errno));
     } else if (!S_ISREG(st.st_mode)) {
         config_problem_add(r, n, "cannot read %s: it is not a regular file", config_quote(&quoted, n->text));
     } else {

@@ -70,6 +70,9 @@ static void free_tree(config_node *n)
 void config_reading_free(config_reading *r)
 {
     free_tree(r->root);
+    for (size_t i = 0; i < r->files_len; i++)
+        free(r->files[i]);
+    free(r->files);
     free(r->problems);
     free(r->directory);
     *r = (config_reading){0};

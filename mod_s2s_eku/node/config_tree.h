@@ -50,6 +50,8 @@ typedef struct config_reading {
     const char *file; /* as it was named */
     char *directory;  /* of `file`, absolute */
     config_node *root;
+    char **files; /* that were named, absolute */
+    size_t files_len;
     config_problem *problems;
     size_t problems_len;
     bool problems_cut;

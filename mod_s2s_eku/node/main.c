@@ -20,6 +20,7 @@
 #include "privilege.h"
 #include "protocol/log.h"
 #include "reload.h"
+#include "sandbox.h"
 
 enum { EXIT_GOOD = 0, EXIT_START = 1, EXIT_USAGE = 2, SIGNALS = 3 };
 
@@ -139,9 +140,6 @@ static s2s_err make_policy(program *p, char why[S2S_TEXT_MAX])
 static s2s_err prepare(program *p, bool check)
 {
     char why[S2S_TEXT_MAX] = "";
-    p->env.level = p->config->log_level;
-    p->env.limits = p->config->limits;
-    p->sink.json = p->config->log_json;
     s2s_err err = make_policy(p, why);
     if (err != S2S_OK) {
         (void)fprintf(stderr, "%s\n", *why ? why : s2s_strerror(err));
@@ -220,6 +218,11 @@ static int start(const char *file, bool check)
     log_env_init(&p.env, &p.sink);
     if (config_load(file, stderr, &p.config) != S2S_OK)
         return EXIT_USAGE;
+    p.env.level = p.config->log_level;
+    p.env.limits = p.config->limits;
+    p.sink.json = p.config->log_json;
+    if (!check)
+        sandbox_enter(&p.env, p.config); /* before anything could start a thread, a plugin's code too */
     if (uv_loop_init(&p.loop) < 0) {
         (void)fprintf(stderr, "s2sd: no event loop\n");
         config_free(p.config);

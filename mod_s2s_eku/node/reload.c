@@ -2,9 +2,12 @@
 /* reload.c: reads, checks, swaps; and says what happened. */
 #include "reload.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "policy.h"
 #include "protocol/buf.h"
@@ -115,6 +118,18 @@ static s2s_err put_in_place(reload *r, config *new_config, fresh *f, FILE *probl
     return S2S_OK;
 }
 
+/* A directory that was replaced is another one to the sandbox; what could not be read then says "permission denied" alone. */
+static void tell_sandboxed(const config *c, FILE *problems)
+{
+    for (size_t i = 0; i < c->files.len; i++) {
+        int fd = open(c->files.list[i], O_RDONLY | O_CLOEXEC | O_NONBLOCK), error = errno;
+        if (fd >= 0)
+            (void)close(fd);
+        else if (error == EACCES)
+            (void)fprintf(problems, "%s: %s\n", c->files.list[i], config_why_unreadable(c->files.list[i], error));
+    }
+}
+
 /* `whole`: the configuration too. */
 static s2s_err read_again(reload *r, bool whole, FILE *problems, size_t *kept)
 {
@@ -133,6 +148,8 @@ static s2s_err read_again(reload *r, bool whole, FILE *problems, size_t *kept)
         config_free(c);
     }
     *kept = f.kept;
+    if (!whole && (err != S2S_OK || f.kept > 0))
+        tell_sandboxed(in_force(r), problems);
     return err;
 }
 

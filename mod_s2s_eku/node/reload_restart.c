@@ -50,6 +50,7 @@ json_t *reload_restart_keys(const config *a, const config *b)
         {"dns.trust_anchors", same_texts(a->dns_anchors, a->dns_anchors_len, b->dns_anchors, b->dns_anchors_len)},
         {"limits", same_limits(a, b)},
         {"control", same_text(a->control, b->control)},
+        {"sandbox", a->sandbox == b->sandbox},
         {"user", same_text(a->user, b->user)},
         {"policy.plugin", same_text(a->plugin, b->plugin)},
         {"http", same_text(a->http, b->http)},

@@ -99,6 +99,7 @@ const config_key config_schema[] = {
 #undef S2S_X
 
     {"user", CONFIG_TEXT, .none = true},
+    {"sandbox", CONFIG_WORD, WORDS("off", "on")},
     {"control", CONFIG_SOCKET},
     {"census", CONFIG_OUTPUT},
     {"http", CONFIG_ADDRESS, .none = true},
