@@ -55,6 +55,8 @@ struct s2s__stream {
     s2s_ticket ticket; /* of the question that the policy has not answered; 0: none */
     s2s_verdict verdict;
     bool judged, established;
+    bool to_dialback; /* ended because the peer refused EXTERNAL: one by dialback follows it */
+    bool by_dialback; /* such a one: EXTERNAL is left out */
     bool broke; /* ended without a word of the peer's: it may be back in a moment */
     uint64_t checked; /* f->check when the verdict was given */
     uint64_t stanzas_in, stanzas_out;
@@ -72,6 +74,7 @@ struct s2s__link {
     s2s__stream *stream; /* NULL: none yet */
     s2s__queue queue;
     bool bouncing;       /* what waited is being answered, which may call back: the link stays */
+    bool turned;         /* to dialback, since a stream is being made: once is enough */
     bool congested;      /* the queue was half full and is not nearly empty yet */
     s2s__reach reached; /* of the failure below; UNREACHED: there is none, or a new stream is being made */
     size_t resent;       /* of the queue, at its front: sent before on a stream that broke */
@@ -236,6 +239,8 @@ void s2s__link_established(s2s__link *link);
 void s2s__link_progress(s2s__link *link);
 /* Its stream has ended, or could not be made. If there is another address to try, it goes on with that. */
 void s2s__link_closed(s2s__link *link, s2s__stream *s, s2s_stanza_error error, const char *text);
+/* Its stream has ended, with `close`, before s2s__link_closed: does one by dialback follow at once? */
+bool s2s__link_turns_to_dialback(const s2s__stream *s, const s2s_close *close);
 /* An accepted stream with bidi becomes the route for its pair, unless there is one (BD-07). */
 void s2s__link_adopt(s2s__stream *s);
 /* The remote server is there: it has contacted us. Forgets a failure. */

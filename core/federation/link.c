@@ -159,6 +159,7 @@ static void connected(s2s__stream *s, uv_tcp_t *tcp)
     s2s_session_options_init(&options, S2S_INITIATOR);
     options.negotiate_by = attempt_deadline(s);
     options.bidi = s->f->bidi;
+    options.dialback_first = s->by_dialback;
     s2s_err err = s2s__stream_dialed(s, tcp, &options);
     if (err != S2S_OK)
         not_connected(s, S2S_SE_REMOTE_SERVER_TIMEOUT, s2s_strerror(err),
@@ -203,6 +204,7 @@ static s2s__stream *new_stream(s2s__link *link)
 static void start_stream(s2s__link *link)
 {
     link->reached = S2S__UNREACHED;
+    link->turned = false;
     s2s__stream *s = new_stream(link);
     if (!s) {
         s2s__link_closed(link, NULL, S2S_SE_RESOURCE_CONSTRAINT, "out of memory");
@@ -214,7 +216,8 @@ static void start_stream(s2s__link *link)
                       s2s_strerror(err), "the remote server could not be looked up");
 }
 
-/* The next address gets a stream of its own; the old one closes by itself. False: out of memory. */
+/* The next address gets a stream of its own, or the same one for dialback; the old one closes by itself. False: out of
+ * memory. */
 static bool go_on(s2s__link *link, s2s__stream *old)
 {
     s2s__stream *s = new_stream(link);
@@ -224,8 +227,18 @@ static bool go_on(s2s__link *link, s2s__stream *old)
     s->dial = old->dial;
     old->dial = NULL;
     old->link = NULL;
-    s2s__dial_next(s->dial, s);
+    s->by_dialback = old->to_dialback;
+    if (old->to_dialback)
+        s2s__dial_again(s->dial, s);
+    else
+        s2s__dial_next(s->dial, s);
     return true;
+}
+
+/* SA-10, once in a set-up, within its deadline. */
+bool s2s__link_turns_to_dialback(const s2s__stream *s, const s2s_close *close)
+{
+    return close->try_dialback && s->dial && !s->f->stopping && s->link && !s->link->turned;
 }
 
 /* -- sending ------------------------------------------------------------------------------------------- */
@@ -392,7 +405,8 @@ void s2s__link_closed(s2s__link *link, s2s__stream *s, s2s_stanza_error error, c
         return;
     }
     remember(link, was_connected ? S2S__NOT_ESTABLISHED : S2S__NO_CONNECTION, error, text);
-    if (was_connected && !f->stopping && s->dial && s2s__dial_has_more(s->dial) && go_on(link, s))
+    link->turned |= s && s->to_dialback;
+    if (was_connected && !f->stopping && s->dial && (s->to_dialback || s2s__dial_has_more(s->dial)) && go_on(link, s))
         return;
     if (was_connected)
         s->link = NULL;

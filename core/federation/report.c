@@ -140,7 +140,7 @@ static bool explain(const s2s__stream *s, const s2s_close *close, char out[S2S_T
 /* An attempt among several. */
 static bool goes_on(const s2s__stream *s)
 {
-    return s->dial && s->connection && !s->f->stopping && s2s__dial_has_more(s->dial);
+    return s->dial && s->connection && !s->f->stopping && (s->to_dialback || s2s__dial_has_more(s->dial));
 }
 
 /* One line per failure: a refused certificate has had its own, and a connection that never said who it is
@@ -203,7 +203,9 @@ void s2s__report_closed(const s2s__stream *s, const s2s_close *close)
         info.cause = cause;
         add_word(&l, "cause", cause);
     }
-    if (goes_on(s))
+    if (s->to_dialback)
+        add_word(&l, "next", "dialback is tried on a new connection");
+    else if (goes_on(s))
         add_word(&l, "next", "another address is tried");
     else if (s->dial && s2s__dial_failures(s->dial) > 1)
         add_word(&l, "tried", s2s__dial_tried(s->dial));

@@ -334,6 +334,7 @@ static void on_closed(void *owner, const s2s_close *close)
         s2s__claim_call_closed(s, close);
         return;
     }
+    s->to_dialback = s2s__link_turns_to_dialback(s, close);
     if (s->dial)
         note_failure(s, close);
     s2s__report_closed(s, close);

@@ -315,6 +315,12 @@ void s2s__dial_next(s2s__dial *d, void *arg)
     uv_timer_start(&d->timer, on_race_timer, 0, 0);
 }
 
+void s2s__dial_again(s2s__dial *d, void *arg)
+{
+    d->states[d->chosen] = UNTRIED;
+    s2s__dial_next(d, arg);
+}
+
 /* -- resolving ----------------------------------------------------------------------------------------- */
 
 static void use(s2s__dial *d, s2s__resolution *r)

@@ -49,6 +49,9 @@ void s2s__dial_note(s2s__dial *d, const char *why);
 /* Goes on with the next address; `done` is called with `arg` from the loop, never from here. After s2s__dial_note. */
 void s2s__dial_next(s2s__dial *d, void *arg);
 
+/* The same, and the address that was reached may be taken once more. */
+void s2s__dial_again(s2s__dial *d, void *arg);
+
 /* "resolving" or "connecting". */
 const char *s2s__dial_state(const s2s__dial *d);
 /* What was tried and how it failed, as far as it fits; "" if nothing has. */

@@ -29,7 +29,7 @@ typedef struct play {
     char verify_id[64], verify_key[S2S_DIALBACK_KEY_LEN + 1];
     s2s_dialback_secret secret; /* of "correct-horse" */
     bool may_dialback;          /* what verdicts say */
-    bool bidi;
+    bool bidi, dialback_first;
     s2s_time now;
     text out, events;  /* not yet compared; events end in '\n' */
     bool any_output;
@@ -122,9 +122,9 @@ static void add_event(play *p, const s2s_event *e)
         break;
     case S2S_EV_ACKED: (void)snprintf(line, sizeof line, "acked %zu", e->acked); break;
     case S2S_EV_CLOSED:
-        (void)snprintf(line, sizeof line, "closed %s %s %s| %s", s2s_origin_name(e->close->origin),
+        (void)snprintf(line, sizeof line, "closed %s %s %s%s| %s", s2s_origin_name(e->close->origin),
                        e->close->cond ? s2s_cond_name(e->close->cond) : "none",
-                       e->graceful ? "graceful " : "", e->close->text);
+                       e->close->try_dialback ? "try-dialback " : "", e->graceful ? "graceful " : "", e->close->text);
         break;
     }
     add_str(&p->events, line);
@@ -252,6 +252,7 @@ static bool start(play *p)
     p->options.remote = p->remote[0] ? s2s_str_of(p->remote) : S2S_STR_ABSENT;
     p->options.secret = p->may_dialback ? &p->secret : NULL;
     p->options.bidi = p->bidi;
+    p->options.dialback_first = p->dialback_first;
     if (p->verify_id[0]) {
         p->options.verify_id = s2s_str_of(p->verify_id);
         p->options.verify_key = s2s_str_of(p->verify_key);
@@ -310,6 +311,8 @@ static bool set_up(play *p, const char *word, const char *arg)
         p->bidi = true;
     else if (strcmp(word, "dialback-allowed") == 0)
         allow_dialback(p);
+    else if (strcmp(word, "dialback-first") == 0)
+        p->dialback_first = true;
     else if (strcmp(word, "verify") == 0)
         set_question(p, arg);
     else if (strcmp(word, "start") == 0)

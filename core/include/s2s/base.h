@@ -163,6 +163,8 @@ typedef struct s2s_close {
     s2s_cond cond;
     bool sasl_refused;            /* the peer answered SASL EXTERNAL with <failure/>, or did not offer it */
     bool dialback_invalid;        /* the peer says that our key is invalid (XEP-0220) */
+    bool try_dialback;            /* the peer refused EXTERNAL and ended the stream before dialback could do, which is
+                                   * allowed: a stream with options.dialback_first may be taken */
     char text[S2S_TEXT_MAX];      /* one sentence; never a stanza's content */
 } s2s_close;
 

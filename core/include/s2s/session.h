@@ -33,6 +33,7 @@ typedef struct s2s_session_options {
     /* Makes the keys of Server Dialback (XEP-0220); outlives the session. NULL: dialback is not used, whatever verdicts say. */
     const s2s_dialback_secret *secret;
     bool bidi; /* stanzas in both directions, if the peer wants it too (XEP-0288) */
+    bool dialback_first; /* initiator: no EXTERNAL, which the peer has refused before, where a verdict allows dialback */
     /* Initiator, both or none, copied: the stream only asks the authoritative server `remote` whether this key of a stream
      * with this id is its own; S2S_EV_DIALBACK_ANSWER, and then it closes. */
     s2s_str verify_id, verify_key;

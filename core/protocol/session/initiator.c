@@ -157,6 +157,7 @@ static void sasl_failed(s2s_session *s, const s2s__node *n, s2s__tree *t)
     char text[S2S_TEXT_MAX];
     if (s->dialback == DIALBACK_ALSO) { /* SA-10: on the same stream */
         s->close.sasl_refused = true;
+        s->sasl_failures++;
         s2s__dialback_start(s);
         return;
     }

@@ -43,7 +43,7 @@ typedef enum s2s__state {
 typedef enum s2s__dialback_use {
     DIALBACK_NEVER,
     DIALBACK_ALSO, /* the certificate is good; dialback if EXTERNAL is not to be had */
-    DIALBACK_ONLY, /* the certificate is not good */
+    DIALBACK_ONLY, /* the certificate is not good, or the peer has refused EXTERNAL before */
 } s2s__dialback_use;
 
 typedef enum s2s__bidi {
@@ -76,6 +76,7 @@ struct s2s_session {
     s2s__pairs pairs;
     s2s__proof proof; /* of the first pair */
     s2s__dialback_use dialback;
+    bool dialback_first; /* as in the options */
     s2s__bidi bidi;
     const s2s_dialback_secret *secret;
     char *verify_id, *verify_key;       /* the question that this stream is for; NULL: none */

@@ -56,9 +56,26 @@ void s2s__note_close(s2s_session *s, s2s_origin origin, s2s_cond cond, const cha
     note_close(s, origin, cond, s2s_str_of(words));
 }
 
+/* SA-10: whoever refuses EXTERNAL may end the stream with it, before dialback has had its turn. Conditions that speak of
+ * dialback itself, or of something else, do not count. */
+static bool refused_before_dialback(const s2s_session *s)
+{
+    const s2s_close *c = &s->close;
+    if (s->role != S2S_INITIATOR || s->dialback != DIALBACK_ALSO)
+        return false;
+    if (s->state == EXPECT_SASL_RESULT)
+        return c->origin == S2S_ORIGIN_PEER && c->cond == S2S_COND_NOT_AUTHORIZED;
+    if (s->state != EXPECT_DIALBACK || s->sasl_failures == 0)
+        return false;
+    return c->origin == S2S_ORIGIN_TRANSPORT ||
+           (c->origin == S2S_ORIGIN_PEER && (c->cond == S2S_COND_NONE || c->cond == S2S_COND_NOT_AUTHORIZED ||
+                                             c->cond == S2S_COND_POLICY_VIOLATION));
+}
+
 /* The last event; one that waits is pulled before it. */
 static void finish(s2s_session *s, bool graceful)
 {
+    s->close.try_dialback = refused_before_dialback(s);
     s2s_event e = {.type = S2S_EV_CLOSED, .close = &s->close, .graceful = graceful};
     s2s__set_state(s, CLOSED);
     if (s->event.type == S2S_EV_STANZA || s->event.type == S2S_EV_REJECTED ||
@@ -222,6 +239,7 @@ s2s_err s2s_session_new(const s2s_env *env, const s2s_session_options *options, 
     s->negotiate_at_most = s->negotiate_by + env->limits.negotiation_ms;
     s->secret = options->secret;
     s->bidi = options->bidi ? BIDI_POSSIBLE : BIDI_NEVER;
+    s->dialback_first = options->dialback_first;
     if (options->verify_key.ptr) {
         err = S2S_E_NOMEM;
         s->verify_id = s2s__strdup(env, options->verify_id);
@@ -491,7 +509,7 @@ s2s_err s2s_session_verdict(s2s_session *s, s2s_time now, const s2s_verdict *ver
     if (s->state != WAIT_VERDICT)
         return S2S_E_STATE;
     if (s->secret && verdict->dialback)
-        s->dialback = verdict->trusted ? DIALBACK_ALSO : DIALBACK_ONLY;
+        s->dialback = verdict->trusted && !s->dialback_first ? DIALBACK_ALSO : DIALBACK_ONLY;
     if (s->role == S2S_INITIATOR)
         s2s__initiator_verdict(s, verdict);
     else

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "refuser.h"
 #include "two_nodes.h"
 
 /* Criterion runs each test in a process of its own; the nodes are too large for a stack. */
@@ -303,4 +304,73 @@ Test(dialback, the_next_address_of_the_authoritative_server_is_asked)
     cr_expect_str_eq(streams_of(&n.b).mechanism, "dialback");
     uv_close((uv_handle_t *)&silent, NULL);
     net_end(&n);
+}
+
+/* -- a peer that refuses EXTERNAL and closes ----------------------------------------------------------- */
+
+static refuser strange;
+
+/* b.example is that peer. */
+static void begin_strange(bool falls_back)
+{
+    char cert[CERTS_PATH], key[CERTS_PATH];
+    net_begin(&n);
+    n.a.falls_back = falls_back;
+    net_begin_nodes_unrouted(&n);
+    certs_make(&n.certs, "strange", &(certs_spec){.dns = "b.example"});
+    certs_path(&n.certs, "strange.pem", cert);
+    certs_path(&n.certs, "strange.key", key);
+    refuser_begin(&strange, &n.loop, &n.b.t.env, "b.example", "a.example", cert, key);
+    reroute(&n.a, "b.example", strange.address);
+}
+
+static void end_strange(void)
+{
+    refuser_end(&strange);
+    uv_run(&n.loop, UV_RUN_NOWAIT); /* its handles close */
+    refuser_free(&strange);
+    net_end(&n);
+}
+
+Test(dialback, who_refuses_external_and_closes_gets_dialback_on_a_new_connection)
+{
+    begin_strange(true);
+    cr_assert_eq(node_send(&n.a, "b.example", "one"), S2S_OK);
+    cr_assert_eq(node_send(&n.a, "b.example", "two"), S2S_OK);
+    net_until(&n, &strange.stanzas, 1);
+    cr_expect_eq(strange.accepted, 2u, "SA-10");
+    cr_expect_eq(strange.refused, 1u);
+    cr_expect_eq(strange.claims, 1u);
+    seen out = streams_of(&n.a);
+    cr_expect_str_eq(out.mechanism, "dialback", "it is recorded as such");
+    cr_expect(out.trusted, "their certificate is good");
+    cr_expect_eq(n.a.established, 1u);
+    cr_expect_eq(n.a.ended, 1u);
+    cr_expect(n.a.last_end.try_dialback);
+    cr_expect_eq(n.a.count, 0u, "nothing bounced");
+    end_strange();
+}
+
+Test(dialback, who_refuses_external_and_dialback_is_asked_once)
+{
+    begin_strange(true);
+    strange.denies = true;
+    cr_assert_eq(node_send(&n.a, "b.example", "one"), S2S_OK);
+    net_until(&n, &n.a.count, 1);
+    cr_expect(has(node_last(&n.a), "remote-server-timeout"), "%s", node_last(&n.a));
+    cr_expect_eq(strange.accepted, 2u);
+    cr_expect_eq(strange.refused, 1u);
+    cr_expect_eq(strange.claims, 1u);
+    end_strange();
+}
+
+Test(dialback, who_refuses_external_is_left_alone_where_dialback_is_not_allowed)
+{
+    begin_strange(false);
+    cr_assert_eq(node_send(&n.a, "b.example", "one"), S2S_OK);
+    net_until(&n, &n.a.count, 1);
+    cr_expect(has(node_last(&n.a), "refused our certificate"), "%s", node_last(&n.a));
+    cr_expect_eq(strange.accepted, 1u);
+    cr_expect_eq(strange.claims, 0u);
+    end_strange();
 }
