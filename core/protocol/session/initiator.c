@@ -136,6 +136,7 @@ static void expect_features_tls(s2s_session *s, const s2s__node *n, s2s__tree *t
     }
     s2s__features_read(t, n, &offer);
     s2s__take_limits(s, n, t);
+    s->sm.offered = s2s__features_have(&offer, S2S__OFFERS_SM); /* for after dialback; EXTERNAL brings new features */
     bool external = s2s__features_have(&offer, S2S__OFFERS_EXTERNAL);
     if (s->dialback != DIALBACK_ONLY && !external)
         s->close.sasl_refused = true;

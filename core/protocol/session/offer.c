@@ -35,6 +35,8 @@ static void offer_behind_tls(s2s_session *s)
         s2s__buf_puts(&s->out, "<dialback xmlns='" NS_DIALBACK_FEATURE "'><errors/></dialback>");
     if (s->bidi == BIDI_POSSIBLE) /* BD-01: not before TLS, where it could not be accepted */
         s2s__buf_puts(&s->out, "<bidi xmlns='" NS_BIDI_FEATURE "'/>");
+    /* SM-01: for who claims its domain with dialback, which may be believed whatever is offered: no further features follow (DB-20) */
+    s2s__buf_puts(&s->out, "<sm xmlns='" NS_SM "'/>");
     s2s__offer_limits(s);
 }
 

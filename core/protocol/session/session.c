@@ -264,7 +264,7 @@ void s2s_session_free(s2s_session *s)
         return;
     s2s__reader_free(s->reader);
     s2s__buf_free(&s->out);
-    s2s__sm_free(&s->sm, s->env);
+    s2s__sm_free(&s->sm);
     s2s__pairs_free(&s->pairs, s->env);
     s2s__free(s->env, s->local);
     s2s__free(s->env, s->remote);

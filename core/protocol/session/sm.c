@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "protocol/log.h"
 #include "protocol/session/machine.h"
 #include "protocol/xml/ns.h"
 
@@ -17,8 +16,6 @@ enum {
     ASK_WITH_MS = 50,      /* ...and with the next stanza after so long: in its record, not in one of its own */
     WINDOW_PART = 2,       /* stanzas between two questions: no more than the window by this */
     ANSWER_ROOM = 32768,   /* no <a/> is written while more than this waits to be sent: the answer stays owed */
-    RECOVER_CHUNK = 16384, /* bytes read back at once */
-    GROWTH_MAX = 8,        /* a stanza written anew is at most so many times as large as it came (reader.c) */
     ELEMENT_MAX = 256,     /* our own nonzas */
 };
 
@@ -378,76 +375,119 @@ void s2s__sm_tick(s2s_session *s)
 
 /* -- taking back --------------------------------------------------------------------------------------- */
 
-/* Our own output, read with the reader that reads a peer's. Its limits are those of what we may have written. */
-struct s2s__recovery {
-    s2s_env env;
-    s2s__reader *reader;
-    size_t at;
-};
+/* What is kept was written by s2s_stanza_write(), so it is cut up again by its form, in place: that needs no memory, and what is
+ * taken back is not lost when there is none. */
 
-void s2s__sm_free(s2s__sm *m, const s2s_env *env)
+void s2s__sm_free(s2s__sm *m)
 {
     s2s__buf_free(&m->ends);
-    if (m->recovery)
-        s2s__reader_free(m->recovery->reader);
-    s2s__free(env, m->recovery);
-    m->recovery = NULL;
 }
 
-static s2s_err begin_recovery(s2s_session *s)
+typedef struct cursor {
+    char *at, *end;
+} cursor;
+
+static bool skip(cursor *c, const char *text)
 {
-    static const char ROOT[] = "<stream:stream xmlns='" NS_SERVER "' xmlns:db='" NS_DIALBACK
-                               "' xmlns:stream='" NS_STREAMS "'>";
-    s2s__recovery *r = s2s__alloc(s->env, sizeof *r);
-    if (!r)
-        return S2S_E_NOMEM;
-    s->sm.recovery = r;
-    r->at = s->sm.began > s->sm.base ? (size_t)(s->sm.began - s->sm.base) : 0;
-    r->env = *s->env;
-    uint64_t most = (uint64_t)s->env->limits.stanza_bytes * GROWTH_MAX + s->env->limits.unacked_bytes;
-    r->env.limits.stanza_bytes = most < UINT32_MAX ? (uint32_t)most : UINT32_MAX;
-    r->env.limits.xml_attributes = r->env.limits.xml_depth = UINT32_MAX;
-    s2s_err err = s2s__reader_new(&r->env, NS_SERVER, &r->reader);
-    if (err != S2S_OK)
-        return err;
-    s2s__reader_set_limit(r->reader, r->env.limits.stanza_bytes);
-    return s2s__reader_feed(r->reader, (s2s_bytes){(const uint8_t *)ROOT, sizeof ROOT - 1});
+    size_t len = strlen(text);
+    if ((size_t)(c->end - c->at) < len || memcmp(c->at, text, len) != 0)
+        return false;
+    c->at += len;
+    return true;
 }
 
-/* The next stanza in what is kept; NULL: no more, or memory is out. */
-static const s2s_stanza *read_back(s2s_session *s)
+static bool skip_kind(cursor *c, s2s_kind kind)
 {
-    s2s__recovery *r = s->sm.recovery;
-    for (;;) {
-        s2s__item item;
-        switch (s2s__reader_next(r->reader, &item)) {
-        case ITEM_STANZA: return item.stanza;
-        case ITEM_OPEN:
-        case ITEM_NONZA: continue; /* <r/>, <a/>, an error of ours */
-        case ITEM_CLOSE:
-        case ITEM_ERROR: return NULL;
-        case ITEM_NONE: break;
+    cursor start = *c;
+    if (skip(c, "<") && skip(c, s2s_kind_name(kind)) && c->at < c->end &&
+        (*c->at == ' ' || *c->at == '/' || *c->at == '>'))
+        return true;
+    *c = start;
+    return false;
+}
+
+/* The stanza's start, behind whatever else we wrote before it: <r/>, <a/>, answers of dialback. No '<' stands in those but a tag's. */
+static bool find_stanza(cursor *c, s2s_kind *kind)
+{
+    for (; c->at < c->end; c->at++) {
+        for (*kind = S2S_MESSAGE; *kind <= S2S_IQ; (*kind)++) {
+            if (skip_kind(c, *kind))
+                return true;
         }
-        size_t len = s->out.len - r->at < RECOVER_CHUNK ? s->out.len - r->at : RECOVER_CHUNK;
-        if (len == 0 ||
-            s2s__reader_feed(r->reader, (s2s_bytes){s2s__buf_bytes(&s->out) + r->at, len}) != S2S_OK)
-            return NULL;
-        r->at += len;
     }
+    return false;
+}
+
+/* The references that s2s_stanza_write() makes. */
+static char unescape(cursor *c)
+{
+    static const struct {
+        const char *text;
+        char is;
+    } REFERENCES[] = {{"&amp;", '&'}, {"&lt;", '<'},   {"&gt;", '>'},  {"&apos;", '\''},
+                      {"&#9;", '\t'}, {"&#10;", '\n'}, {"&#13;", '\r'}};
+    for (size_t i = 0; i < sizeof REFERENCES / sizeof *REFERENCES; i++) {
+        if (skip(c, REFERENCES[i].text))
+            return REFERENCES[i].is;
+    }
+    return *c->at++;
+}
+
+/* Absent if it is not the next one: the order is s2s_stanza_write()'s. */
+static s2s_str take_attr(cursor *c, const char *name)
+{
+    if (!skip(c, name))
+        return S2S_STR_ABSENT;
+    char *value = c->at, *to = value;
+    while (c->at < c->end && *c->at != '\'')
+        *to++ = unescape(c);
+    c->at += c->at < c->end;
+    return (s2s_str){value, (size_t)(to - value)};
+}
+
+/* Other attributes, whatever the quotes are. */
+static s2s_str take_attrs(cursor *c)
+{
+    char *start = c->at, quote = '\0';
+    for (; c->at < c->end && (quote || (*c->at != '>' && *c->at != '/')); c->at++) {
+        if (quote ? *c->at == quote : *c->at == '\'' || *c->at == '"')
+            quote = quote ? '\0' : *c->at;
+    }
+    return (s2s_str){start, (size_t)(c->at - start)};
+}
+
+static bool cut_up(cursor *c, s2s_stanza *out)
+{
+    s2s_kind kind;
+    if (!find_stanza(c, &kind))
+        return false;
+    *out = (s2s_stanza){.kind = kind, .from = take_attr(c, " from='"), .inner = S2S_STR("")};
+    out->to = take_attr(c, " to='");
+    out->id = take_attr(c, " id='");
+    out->type = take_attr(c, " type='");
+    out->lang = take_attr(c, " xml:lang='");
+    out->attrs = take_attrs(c);
+    if (skip(c, "/>"))
+        return true;
+    size_t tail = strlen("</>") + strlen(s2s_kind_name(kind));
+    if (!skip(c, ">") || (size_t)(c->end - c->at) < tail)
+        return false;
+    out->inner = (s2s_str){c->at, (size_t)(c->end - c->at) - tail};
+    return true;
 }
 
 const s2s_stanza *s2s_session_unacknowledged(s2s_session *s)
 {
-    if (s->state != CLOSED || s2s__sm_unacked(&s->sm) == 0)
-        return NULL;
-    const s2s_stanza *st = NULL;
-    if (s->sm.recovery || begin_recovery(s) == S2S_OK)
-        st = read_back(s);
-    if (st)
+    bool found = false;
+    while (!found && s->state == CLOSED && s2s__sm_unacked(&s->sm) > 0) {
+        uint64_t from = s->sm.began > s->sm.base ? s->sm.began : s->sm.base, to = end_at(&s->sm, 0);
+        char *bytes = (char *)s->out.data + s->out.start; /* lent to nobody: nothing goes out any more */
+        cursor c = {bytes + (from - s->sm.base), bytes + (to - s->sm.base)};
         s2s__buf_drop(&s->sm.ends, sizeof(uint64_t));
-    else
-        s2s__log(s->env, S2S_LOG_ERROR, "unacknowledged stanzas are lost: out of memory", NULL, 0);
-    return st;
+        s->sm.began = to;
+        found = cut_up(&c, &s->sm.taken);
+    }
+    return found ? &s->sm.taken : NULL;
 }
 
 void s2s_session_hold(s2s_session *s, bool hold)

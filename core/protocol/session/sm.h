@@ -15,8 +15,6 @@ typedef enum s2s__sm_state {
     SM_ON,
 } s2s__sm_state;
 
-typedef struct s2s__recovery s2s__recovery;
-
 typedef struct s2s__sm {
     s2s__sm_state state;
     uint32_t handled;      /* the peer's stanzas that were pulled since it was enabled; wraps (SM-02) */
@@ -25,7 +23,7 @@ typedef struct s2s__sm {
     uint64_t acknowledged; /* the same without wrapping, for status */
     s2s__buf ends;         /* uint64_t each, oldest first */
     uint64_t base;         /* offset of the output buffer's first byte */
-    uint64_t began;        /* offset of what may be kept: behind <enable/> or <enabled/> */
+    uint64_t began;        /* offset of what may be kept: behind <enable/> or <enabled/>, then behind what was taken back */
     size_t kept;           /* bytes at its front that went out */
     unsigned requests;     /* <enable/> that came (CX-13) */
     bool offered;          /* initiator: by the peer, when authenticated */
@@ -37,11 +35,11 @@ typedef struct s2s__sm {
     uint32_t asked_h;      /* the count that answers it, if all arrives */
     s2s_time asked_at;     /* when the first question left, or the last answer came; S2S_NEVER: it has not left */
     s2s_time rtt;          /* of the last answer */
-    s2s__recovery *recovery; /* while unacknowledged stanzas are taken back */
+    s2s_stanza taken;      /* the last one that was taken back */
 } s2s__sm;
 
 void s2s__sm_init(s2s__sm *m, const s2s_env *env);
-void s2s__sm_free(s2s__sm *m, const s2s_env *env);
+void s2s__sm_free(s2s__sm *m);
 
 /* How many stanzas are kept. */
 size_t s2s__sm_unacked(const s2s__sm *m);

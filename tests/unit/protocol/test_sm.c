@@ -143,3 +143,54 @@ Test(sm, an_idle_stream_holds_no_buffer_and_a_flood_of_questions_none_that_grows
     cr_expect(s2s_session_is_open(s));
     end();
 }
+
+static void lose(void)
+{
+    s2s_event e;
+    s2s_session_lost(s, 0, "the cable");
+    while (s2s_session_next_event(s, &e) != S2S_EV_NONE)
+        continue;
+}
+
+static bool same(s2s_str a, s2s_str b)
+{
+    return !a.ptr == !b.ptr && s2s_str_eq(a, b);
+}
+
+static const s2s_stanza ODD[] = {
+    {.kind = S2S_MESSAGE, .from = S2S_STR("x@a.example"), .to = S2S_STR("y@b.example"), .attrs = S2S_STR(""), .inner = S2S_STR("")},
+    {.kind = S2S_IQ,
+     .from = S2S_STR("x@a.example/<&>'\"\t\n\r;&amp;"),
+     .to = S2S_STR("y@b.example/&#9;&"),
+     .id = S2S_STR(""),
+     .type = S2S_STR("get"),
+     .lang = S2S_STR("de'"),
+     .attrs = S2S_STR(" xmlns:q='urn:q' q:id=\"/>'\" q:to='>\"/'"),
+     .inner = S2S_STR("<iq from='z'><message/></iq>")},
+    {.kind = S2S_PRESENCE, .from = S2S_STR("x@a.example"), .to = S2S_STR("b.example"), .lang = S2S_STR("en"), .attrs = S2S_STR(""), .inner = S2S_STR(" ")},
+    {.kind = S2S_IQ, .from = S2S_STR("a.example"), .to = S2S_STR("b.example"), .id = S2S_STR("' id='"), .attrs = S2S_STR(" x='y'"), .inner = S2S_STR("")},
+};
+
+Test(sm, what_is_taken_back_is_what_was_sent_also_without_memory)
+{
+    s2s_event e;
+    begin(S2S_INITIATOR, 0);
+    for (size_t i = 0; i < sizeof ODD / sizeof *ODD; i++) {
+        cr_assert_eq(s2s_session_send(s, &ODD[i]), S2S_OK);
+        (void)feed("<r xmlns='urn:xmpp:sm:3'/>", &e); /* what else we write stands between them */
+    }
+    send_out();
+    lose();
+    t.fail_after = 0;
+    for (size_t i = 0; i < sizeof ODD / sizeof *ODD; i++) {
+        const s2s_stanza *got = s2s_session_unacknowledged(s), *want = &ODD[i];
+        cr_assert_not_null(got, "SM-04: %zu is lost", i);
+        cr_expect_eq(got->kind, want->kind, "%zu", i);
+        cr_expect(same(got->from, want->from) && same(got->to, want->to) && same(got->id, want->id), "%zu", i);
+        cr_expect(same(got->type, want->type) && same(got->lang, want->lang), "%zu", i);
+        cr_expect(same(got->attrs, want->attrs) && same(got->inner, want->inner), "%zu: %.*s", i, S2S_FMT(got->inner));
+    }
+    cr_expect_null(s2s_session_unacknowledged(s));
+    t.fail_after = -1;
+    end();
+}
