@@ -5,13 +5,22 @@
 #include <stdio.h>
 #include <string.h>
 
+static const char *event = "start"; /* what is being done to the session at hand */
+
+/* What is called next is `what`. */
+static void doing(const driver *d, const char *what)
+{
+    s2s_str state = s2s_str_of(s2s_session_state(d->s));
+    event = what;
+    fuzz_note_transition(state, event, state);
+}
 
 static void log_line(void *user, s2s_level level, const char *message, const s2s_field *fields, size_t count)
 {
     (void)user;
     (void)level;
     if (strcmp(message, "stream state") == 0 && count == 3)
-        fuzz_note_transition(fields[1].value, fields[2].value);
+        fuzz_note_transition(fields[1].value, event, fields[2].value);
 }
 
 void driver_begin(driver *d, s2s_role role, unsigned how)
@@ -40,6 +49,7 @@ void driver_begin(driver *d, s2s_role role, unsigned how)
         o.local = S2S_STR("a.example");
         o.remote = S2S_STR("b.example");
     }
+    event = "start";
     fuzz_must(s2s_session_new(&d->t.env, &o, d->now, &d->s) == S2S_OK);
     driver_pull(d);
 }
@@ -77,6 +87,7 @@ static void verdict(driver *d)
     v.dialback = (d->how & DRIVER_DIALBACK) != 0;
     (void)snprintf(v.tell, sizeof v.tell, "because");
     d->owes_verdict = false;
+    doing(d, "verdict");
     (void)s2s_session_verdict(d->s, d->now, &v);
 }
 
@@ -123,6 +134,7 @@ static void judge_key(driver *d, const s2s_event *e)
     bool denies = (d->how & DRIVER_DENIES) || ((d->how & DRIVER_DISTRUSTS) && !(d->how & DRIVER_DIALBACK));
     if (!denies)
         add_pair(d->granted, &d->granted_len, e->local, e->remote);
+    doing(d, "dialback");
     (void)s2s_session_dialback(d->s, d->now, e->local, e->remote, denies ? S2S_DIALBACK_INVALID : S2S_DIALBACK_VALID,
                                S2S_SE_REMOTE_SERVER_NOT_FOUND);
 }
@@ -130,12 +142,14 @@ static void judge_key(driver *d, const s2s_event *e)
 static void answer_question(driver *d, const s2s_event *e)
 {
     bool good = s2s_dialback_key_ok(&d->t.env, &d->secret, e->remote, e->local, e->id, e->key);
+    doing(d, "verified");
     (void)s2s_session_dialback_verified(d->s, d->now, e->local, e->remote, e->id,
                                         good ? S2S_DIALBACK_VALID : S2S_DIALBACK_INVALID, S2S_SE_ITEM_NOT_FOUND);
 }
 
 static void open_stream(driver *d)
 {
+    doing(d, d->how & DRIVER_REFUSES ? "refuse" : "accept");
     if (d->how & DRIVER_REFUSES)
         (void)s2s_session_refuse(d->s, d->now, S2S_COND_HOST_UNKNOWN, "no");
     else
@@ -169,8 +183,12 @@ static void take_event(driver *d, const s2s_event *e)
 void driver_pull(driver *d)
 {
     s2s_event e;
-    while (s2s_session_next_event(d->s, &e) != S2S_EV_NONE)
+    for (;;) {
+        event = "bytes"; /* the reader goes on with what came */
+        if (s2s_session_next_event(d->s, &e) == S2S_EV_NONE)
+            return;
         take_event(d, &e);
+    }
 }
 
 void driver_tls(driver *d)
@@ -179,6 +197,7 @@ void driver_tls(driver *d)
         return;
     d->open = false;
     d->tls = true;
+    doing(d, "tls-up");
     fuzz_must(s2s_session_tls_up(d->s, d->now) == S2S_OK || d->over);
     driver_pull(d);
 }
@@ -188,7 +207,10 @@ void driver_feed(driver *d, s2s_bytes in)
     while (in.len > 0 && !d->over) {
         size_t n = in.len < S2S_FEED_MAX ? in.len : S2S_FEED_MAX;
         driver_tls(d); /* it succeeds as soon as something comes */
+        doing(d, "bytes");
         s2s_err err = s2s_session_feed(d->s, d->now, (s2s_bytes){in.ptr, n});
+        if (err == S2S_E_STATE)
+            doing(d, "lost");
         if (err == S2S_E_STATE)
             s2s_session_lost(d->s, d->now, "not TLS");
         driver_pull(d);
@@ -212,6 +234,8 @@ void driver_act(driver *d, uint8_t op)
     if (d->owes_verdict)
         verdict(d);
     driver_pull(d);
+    static const char *const STEPS[DRIVER_STEPS] = {"time", "time", "close", "lost", "send", "sent"};
+    doing(d, STEPS[op % DRIVER_STEPS]);
     switch (op % DRIVER_STEPS) {
     case DRIVER_WAIT: d->now += 1000; s2s_session_tick(d->s, d->now); break;
     case DRIVER_WAIT_LONG: d->now += 60000; s2s_session_tick(d->s, d->now); break;

@@ -39,7 +39,8 @@ static inline void fuzz_must(bool holds)
         abort();
 }
 
-/* Called for each change of a session's state, by those targets that have sessions (replay -t prints them). */
-void fuzz_note_transition(s2s_str from, s2s_str to);
+/* Called by those targets that have sessions (replay -t prints them): in state `from` this happened, and led to `to`, or to no
+ * other state. */
+void fuzz_note_transition(s2s_str from, const char *event, s2s_str to);
 
 #endif

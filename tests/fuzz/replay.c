@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* replay.c: runs a target on files and directories of inputs, without a fuzzer. -t: prints the changes of state that were seen. */
+/* replay.c: runs a target on files and directories of inputs, without a fuzzer. -t: prints what was seen, "STATE EVENT STATE" a line. */
 #include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "fuzz/fuzz.h"
 
-enum { INPUT_MAX = 1 << 20, SEEN_MAX = 256, SEEN_TEXT = 64 };
+enum { INPUT_MAX = 1 << 20, SEEN_MAX = 2048, SEEN_TEXT = 96 };
 
 static struct {
     char text[SEEN_MAX][SEEN_TEXT];
     size_t len, inputs;
 } seen;
 
-void fuzz_note_transition(s2s_str from, s2s_str to)
+void fuzz_note_transition(s2s_str from, const char *event, s2s_str to)
 {
     char text[SEEN_TEXT];
     size_t i = 0;
-    (void)snprintf(text, sizeof text, "%.*s > %.*s", S2S_FMT(from), S2S_FMT(to));
+    (void)snprintf(text, sizeof text, "%.*s %s %.*s", S2S_FMT(from), event, S2S_FMT(to));
     while (i < seen.len && strcmp(seen.text[i], text) != 0)
         i++;
     if (i == seen.len && seen.len < SEEN_MAX)

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* fuzz_http.c: requests to the status page's listener. What libmicrohttpd lets through is decided by our own code: the method, the
+ * name it was asked by, the path. Only GET and HEAD of what is there, asked by address or as localhost, may succeed. */
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "fuzz/one_node.h"
+#include "fuzz/wire.h"
+#include "node/http.h"
+
+enum { TURNS = 16 };
+
+static bool starts(const wire *w, const char *text)
+{
+    return strncmp(w->text, text, strlen(text)) == 0;
+}
+
+/* The first request of the input decides the first answer. */
+static void check_answer(const wire *w, s2s_bytes request)
+{
+    if (w->len == 0)
+        return;
+    fuzz_must(starts(w, "HTTP/1."));
+    if (strncmp(w->text + 8, " 200 ", 5) != 0)
+        return;
+    size_t skip = 0; /* empty lines before a request are nothing */
+    while (skip < request.len && (request.ptr[skip] == '\r' || request.ptr[skip] == '\n'))
+        skip++;
+    const char *at = (const char *)request.ptr + skip;
+    fuzz_must(request.len - skip > 5 && (strncmp(at, "GET ", 4) == 0 || strncmp(at, "HEAD ", 5) == 0));
+    fuzz_must(strstr(w->text, "\r\nX-Content-Type-Options: nosniff\r\n") != NULL);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static wire w; /* large */
+    http *h = NULL;
+    char bound[S2S_ADDRESS_MAX] = "";
+    char why[S2S_TEXT_MAX] = "";
+    one_node *n = one_node_get();
+    http_options o = {.env = &n->t.env, .loop = &n->loop, .node = n->node, .address = "127.0.0.1:0"};
+    fuzz_input in = {data, size};
+    size_t first = fuzz_byte(&in);
+    fuzz_must(http_new(&o, &h, bound, why) == S2S_OK);
+    fuzz_must(wire_connect_tcp(&w, &n->loop, bound));
+    s2s_bytes request = {in.at, in.left};
+    wire_send(&w, fuzz_take(&in, first));
+    wire_send(&w, fuzz_take(&in, SIZE_MAX));
+    wire_end(&w);
+    for (int i = 0; i < TURNS && !w.over; i++)
+        wire_turn(&w);
+    check_answer(&w, request);
+    wire_close(&w);
+    http_stop(h);
+    for (int i = 0; i < TURNS / 2; i++)
+        (void)uv_run(&n->loop, UV_RUN_NOWAIT);
+    http_free(h);
+    return 0;
+}
