@@ -50,6 +50,7 @@ static bool allowed(const s2s_federation *f, s2s_str local, s2s_str remote)
 void s2s__accepting_open(s2s__stream *s, s2s_str local, s2s_str remote)
 {
     s2s_federation *f = s->f;
+    const s2s__domain *domain = local.ptr ? s2s__federation_domain(f, local) : NULL;
     if (!s2s__stream_name(s, local, remote))
         s2s__connection_refuse(s->connection, S2S_COND_RESOURCE_CONSTRAINT, NULL);
     else if (f->stopping)
@@ -57,14 +58,14 @@ void s2s__accepting_open(s2s__stream *s, s2s_str local, s2s_str remote)
     else if (!local.ptr)
         s2s__connection_refuse(s->connection, S2S_COND_IMPROPER_ADDRESSING,
                                "the header must say to whom it is");
-    else if (!s2s__federation_domain(f, local))
+    else if (!domain)
         s2s__connection_refuse(s->connection, S2S_COND_HOST_UNKNOWN, NULL);
     else if (remote.ptr && s2s__federation_domain(f, remote))
         s2s__connection_refuse(s->connection, S2S_COND_INVALID_FROM, "that domain is served here");
     else if (remote.ptr && !allowed(f, local, remote))
         s2s__connection_refuse(s->connection, S2S_COND_POLICY_VIOLATION, "this server does not talk to that domain");
     else
-        s2s__connection_accept(s->connection);
+        s2s__connection_accept(s->connection, s2s_str_of(domain->caps_node), s2s_str_of(domain->caps_ver));
 }
 
 /* The stanza's `to`: is it at a domain of ours? */

@@ -27,6 +27,7 @@ typedef struct s2s__domain {
     char *name; /* normal form */
     char *file; /* of the certificate */
     s2s__identity *identity;
+    char *caps_node, *caps_ver; /* NULL: not told */
 } s2s__domain;
 
 struct s2s_setup {

@@ -38,6 +38,8 @@ static void free_domain(const s2s_env *env, s2s__domain *d)
     s2s__free(env, d->name);
     s2s__free(env, d->file);
     s2s__identity_unref(d->identity);
+    s2s__free(env, d->caps_node);
+    s2s__free(env, d->caps_ver);
     s2s__free(env, d);
 }
 
@@ -126,6 +128,30 @@ s2s_err s2s_setup_keep_domain(s2s_setup *setup, const s2s_federation *f, s2s_str
     if (s2s__setup_domain(setup, s2s_str_of(name)))
         return S2S_E_EXISTS;
     return keep_domain(setup, name, d->file, s2s__identity_ref(d->identity));
+}
+
+s2s_err s2s_setup_caps(s2s_setup *setup, s2s_str domain, s2s_str node, s2s_str ver)
+{
+    char name[S2S_DOMAIN_MAX + 1];
+    const s2s__domain *found = NULL;
+    if (s2s_domain_normalise(domain, name) == S2S_OK)
+        found = s2s__setup_domain(setup, s2s_str_of(name));
+    if (!found)
+        return S2S_E_NOTFOUND;
+    s2s__domain *d = setup->domains[0];
+    for (size_t i = 0; d != found; i++)
+        d = setup->domains[i];
+    char *kept_node = s2s__strdup(setup->env, node), *kept_ver = s2s__strdup(setup->env, ver);
+    if (!kept_node || !kept_ver) {
+        s2s__free(setup->env, kept_node);
+        s2s__free(setup->env, kept_ver);
+        return S2S_E_NOMEM;
+    }
+    s2s__free(setup->env, d->caps_node);
+    s2s__free(setup->env, d->caps_ver);
+    d->caps_node = kept_node;
+    d->caps_ver = kept_ver;
+    return S2S_OK;
 }
 
 s2s_err s2s_setup_add_route(s2s_setup *setup, const char *match, const char *address, s2s_tls_start tls,

@@ -321,8 +321,10 @@ fail_tcp:
 
 /* -- the owner's calls --------------------------------------------------------------------------------- */
 
-void s2s__connection_accept(s2s__connection *c)
+void s2s__connection_accept(s2s__connection *c, s2s_str caps_node, s2s_str caps_ver)
 {
+    if (caps_ver.ptr) /* without memory for them they are not told */
+        (void)s2s_session_caps(c->session, caps_node, caps_ver);
     (void)s2s_session_accept(c->session, s2s__conn_now(c));
     s2s__conn_drive(c);
 }

@@ -59,7 +59,8 @@ s2s_err s2s__connection_new(s2s__io *io, uv_tcp_t *tcp, const s2s_session_option
                             const char *sni, const s2s__connection_ops *ops, void *owner,
                             s2s__connection **out);
 
-void s2s__connection_accept(s2s__connection *c);
+/* `caps_node` and `caps_ver`: of the domain that was asked for; absent: they are not told. */
+void s2s__connection_accept(s2s__connection *c, s2s_str caps_node, s2s_str caps_ver);
 void s2s__connection_refuse(s2s__connection *c, s2s_cond cond, const char *text);
 void s2s__connection_verdict(s2s__connection *c, const s2s_verdict *verdict);
 void s2s__connection_dialback(s2s__connection *c, s2s_str local, s2s_str remote, s2s_dialback_outcome outcome,

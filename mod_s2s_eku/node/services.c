@@ -88,18 +88,44 @@ static void put_contacts(s2s__buf *out, const config_domain *domain)
 }
 
 /* XEP-0030 section 3, DI-01: exactly what is served. */
-static bool take_disco_info(const services *s, const config_domain *domain, const s2s__node *query, s2s__buf *out)
+static void put_disco_info(s2s__buf *out, const config_domain *domain, s2s_str node)
 {
-    static const char *const FEATURES[] = {NS_DISCO_INFO, NS_DISCO_ITEMS, NS_VERSION, NS_PING};
-    (void)s;
-    if (s2s__node_attr(query, "node").ptr)
-        return false;
-    s2s__buf_puts(out, "<query xmlns='" NS_DISCO_INFO "'>"
-                       "<identity category='server' type='im' name='" PROGRAM_NAME "'/>");
+    static const char *const FEATURES[] = {NS_CAPS, NS_DISCO_INFO, NS_DISCO_ITEMS, NS_VERSION, NS_PING};
+    s2s__buf_puts(out, "<query xmlns='" NS_DISCO_INFO "'");
+    s2s__buf_attr(out, "node", node);
+    s2s__buf_puts(out, "><identity category='server' type='im' name='" PROGRAM_NAME "'/>");
     for (size_t i = 0; i < sizeof FEATURES / sizeof *FEATURES; i++)
         put_element(out, "feature", "var", FEATURES[i]);
     put_contacts(out, domain);
     s2s__buf_puts(out, "</query>");
+}
+
+s2s_err services_caps(const s2s_env *env, const config_domain *domain, char ver[CAPS_VER_MAX])
+{
+    s2s__buf out;
+    s2s__buf_init(&out, env, ANSWER_MAX);
+    put_disco_info(&out, domain, S2S_STR_ABSENT);
+    s2s_err err = out.failed == S2S_OK ? caps_ver(env, s2s__buf_view(&out), ver) : out.failed;
+    s2s__buf_free(&out);
+    return err;
+}
+
+/* "NODE#VER", as we tell it (DI-04). */
+static bool is_our_node(const services *s, const config_domain *domain, s2s_str node)
+{
+    static const char BEGINS[] = CAPS_NODE "#";
+    char ver[CAPS_VER_MAX];
+    const size_t len = sizeof BEGINS - 1;
+    return node.len > len && memcmp(node.ptr, BEGINS, len) == 0 && services_caps(s->env, domain, ver) == S2S_OK &&
+           s2s__str_is((s2s_str){node.ptr + len, node.len - len}, ver);
+}
+
+static bool take_disco_info(const services *s, const config_domain *domain, const s2s__node *query, s2s__buf *out)
+{
+    s2s_str node = s2s__node_attr(query, "node");
+    if (node.ptr && !is_our_node(s, domain, node))
+        return false;
+    put_disco_info(out, domain, node);
     return true;
 }
 

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "services.h"
+
 typedef struct building {
     s2s_setup *setup;
     const s2s_federation *running;
@@ -33,6 +35,31 @@ static void add_domain(building *b, const char *name, const char *certificate, c
         return;
     }
     report(b, why, err);
+}
+
+static bool is_account(const config *c, const char *name)
+{
+    for (size_t i = 0; i < c->accounts_len; i++) {
+        if (strcmp(c->accounts[i].domain, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What a component answers to disco#info, where one may attach, we do not know. */
+static void tell_caps(building *b, const s2s_env *env, const config *c)
+{
+    char ver[CAPS_VER_MAX];
+    for (size_t i = 0; i < c->domains_len && b->result == S2S_OK; i++) {
+        const config_domain *d = &c->domains[i];
+        if (is_account(c, d->name))
+            continue;
+        s2s_err err = services_caps(env, d, ver);
+        if (err == S2S_OK)
+            err = s2s_setup_caps(b->setup, s2s_str_of(d->name), S2S_STR(CAPS_NODE), s2s_str_of(ver));
+        if (err == S2S_E_NOMEM)
+            report(b, "", err); /* else: not told, nothing is lost */
+    }
 }
 
 static bool is_domain(const config *c, const char *name)
@@ -72,6 +99,7 @@ s2s_err node_setup_new(const s2s_env *env, const config *c, const s2s_federation
         return err;
     }
     add_all(&b, c);
+    tell_caps(&b, env, c);
     if (b.result != S2S_OK) {
         s2s_setup_free(b.setup);
         return b.result;

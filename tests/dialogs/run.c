@@ -380,7 +380,9 @@ static bool act(play *p, const char *word, const char *arg)
     size_t cond_len = strcspn(arg, " ");
     const char *rest = arg[cond_len] ? arg + cond_len + 1 : NULL;
     s2s_verdict_init(&v);
-    if (strcmp(word, "accept") == 0) {
+    if (strcmp(word, "caps") == 0) {
+        err = s2s_session_caps(p->s, (s2s_str){arg, cond_len}, s2s_str_of(rest));
+    } else if (strcmp(word, "accept") == 0) {
         err = s2s_session_accept(p->s, p->now);
     } else if (strcmp(word, "refuse") == 0) {
         err = s2s_session_refuse(p->s, p->now, cond_named(arg, cond_len), rest);

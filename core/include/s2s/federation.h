@@ -124,6 +124,10 @@ S2S_API s2s_err s2s_setup_add_domain(s2s_setup *setup, s2s_str domain, const cha
                                      const char *key_file, char why[S2S_TEXT_MAX]);
 /* The certificate that `f` has for `domain` now. S2S_E_NOTFOUND: it serves no such domain; S2S_E_EXISTS, S2S_E_NOMEM. */
 S2S_API s2s_err s2s_setup_keep_domain(s2s_setup *setup, const s2s_federation *f, s2s_str domain);
+/* Entity capabilities of a domain that was added or kept, told to servers that connect (XEP-0115 section 6.3): `node` names the
+ * program (a URI), `ver` is the SHA-1 hash of the domain's disco#info; both copied, S2S_CAPS_MAX of session.h together. The caller
+ * answers disco#info for "NODE#VER". S2S_E_NOTFOUND: there is no such domain; S2S_E_NOMEM. */
+S2S_API s2s_err s2s_setup_caps(s2s_setup *setup, s2s_str domain, s2s_str node, s2s_str ver);
 S2S_API s2s_err s2s_setup_add_route(s2s_setup *setup, const char *match, const char *address, s2s_tls_start tls,
                                     char why[S2S_TEXT_MAX]);
 /* Puts `setup` in the place of what there was, and takes it over: new streams see all of it, or nothing. Streams stay, but

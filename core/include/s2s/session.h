@@ -111,6 +111,12 @@ S2S_API void s2s_session_rest(s2s_session *s);
 S2S_API s2s_err s2s_session_accept(s2s_session *s, s2s_time now);
 S2S_API s2s_err s2s_session_refuse(s2s_session *s, s2s_time now, s2s_cond cond, const char *text);
 
+/* Before s2s_session_accept: `local`'s entity capabilities, told in the features behind TLS (XEP-0115 section 6.3): `node` names the
+ * program (a URI), `ver` is the SHA-1 hash of its disco#info. Both copied; the last call counts. S2S_E_STATE: nothing was
+ * asked; S2S_E_LIMIT: longer than S2S_CAPS_MAX together, escaped; S2S_E_NOMEM. */
+#define S2S_CAPS_MAX 512
+S2S_API s2s_err s2s_session_caps(s2s_session *s, s2s_str node, s2s_str ver);
+
 /* Answers S2S_EV_START_TLS: the handshake succeeded. (If it failed: s2s_session_lost.) */
 S2S_API s2s_err s2s_session_tls_up(s2s_session *s, s2s_time now);
 

@@ -83,6 +83,7 @@ struct s2s_session {
     char *asked_local, *asked_remote;   /* lent by S2S_EV_DIALBACK_VERIFY */
     s2s__sm sm;
     s2s__health health;
+    char *caps; /* <c/>, until it was told for the last time; NULL: none */
     uint32_t peer_max_bytes; /* what the peer takes (XEP-0478); 0: it has not said */
     uint32_t preauth_bytes, preauth_elements, sasl_failures;
     s2s_event event;       /* waits to be pulled, unless NONE */

@@ -27,6 +27,32 @@ s2s_err s2s__offer_limits(s2s_session *s)
     return s2s__buf_puts(&s->out, element);
 }
 
+/* DI-04 */
+s2s_err s2s_session_caps(s2s_session *s, s2s_str node, s2s_str ver)
+{
+    s2s__buf element;
+    if (s->state != WAIT_ACCEPT_PLAIN && s->state != WAIT_ACCEPT_TLS)
+        return S2S_E_STATE;
+    s2s__buf_init(&element, s->env, S2S_CAPS_MAX);
+    s2s__buf_puts(&element, "<c xmlns='" NS_CAPS "' hash='sha-1'");
+    s2s__buf_attr(&element, "node", node);
+    s2s__buf_attr(&element, "ver", ver);
+    s2s_err err = s2s__buf_puts(&element, "/>");
+    char *caps = err == S2S_OK ? s2s__strdup(s->env, s2s__buf_view(&element)) : NULL;
+    s2s__buf_free(&element);
+    if (!caps)
+        return err == S2S_OK ? S2S_E_NOMEM : err;
+    s2s__free(s->env, s->caps);
+    s->caps = caps;
+    return S2S_OK;
+}
+
+static void offer_caps(s2s_session *s)
+{
+    if (s->caps)
+        s2s__buf_puts(&s->out, s->caps);
+}
+
 static void offer_behind_tls(s2s_session *s)
 {
     if (s->dialback != DIALBACK_ONLY) /* SA-01 */
@@ -38,6 +64,7 @@ static void offer_behind_tls(s2s_session *s)
     /* SM-01: for who claims its domain with dialback, which may be believed whatever is offered: no further features follow (DB-20) */
     s2s__buf_puts(&s->out, "<sm xmlns='" NS_SM "'/>");
     s2s__offer_limits(s);
+    offer_caps(s);
 }
 
 s2s_err s2s__offer(s2s_session *s, s2s__feature_set set)
@@ -54,6 +81,9 @@ s2s_err s2s__offer(s2s_session *s, s2s__feature_set set)
     case FEATURES_AUTH:
         s2s__buf_puts(out, "<stream:features><sm xmlns='" NS_SM "'/>");
         s2s__offer_limits(s);
+        offer_caps(s);
+        s2s__free(s->env, s->caps); /* an idle stream keeps little */
+        s->caps = NULL;
         return s2s__buf_puts(out, "</stream:features>");
     }
     return S2S_E_INVAL;

@@ -273,6 +273,7 @@ void s2s_session_free(s2s_session *s)
     s2s__free(s->env, s->verify_key);
     s2s__free(s->env, s->asked_local);
     s2s__free(s->env, s->asked_remote);
+    s2s__free(s->env, s->caps);
     s2s__free(s->env, s);
 }
 

@@ -34,7 +34,7 @@ static const struct {
      "<iq" FROM_U " id='1' type='error'>" UNAVAILABLE "</iq>"},
     {"DI-01", "disco#info", S2S_IQ, "our.example", "get", "", "<query xmlns='" DISCO_INFO "'/>",
      "<iq" FROM_U " id='1' type='result'><query xmlns='" DISCO_INFO "'>"
-     "<identity category='server' type='im' name='s2sd'/>" FEATURE(DISCO_INFO) FEATURE(DISCO_ITEMS)
+     "<identity category='server' type='im' name='s2sd'/>" FEATURE("http://jabber.org/protocol/caps") FEATURE(DISCO_INFO) FEATURE(DISCO_ITEMS)
      FEATURE("jabber:iq:version") FEATURE("urn:xmpp:ping") "</query></iq>"},
     {"DI-01", "disco#info, node", S2S_IQ, "our.example", "get", "", "<query xmlns='" DISCO_INFO "' node='x'/>",
      "<iq" FROM_U " id='1' type='error'>" ERROR("cancel", "item-not-found") "</error></iq>"},
@@ -216,4 +216,27 @@ Test(services, operating_system_is_told_only_if_the_operator_says_so) /* DI-03 *
     s.os = true;
     cr_expect_not_null(strstr(ask(&s, &domain, &got, "<query xmlns='jabber:iq:version'/>"), "<os>Linux</os></query>"), "%s",
                        got.text);
+}
+
+Test(services, disco_info_answers_for_the_capabilities_that_were_told) /* DI-04 */
+{
+    static char ours[] = "our.example", one[] = "mailto:abuse@our.example";
+    char *abuse[] = {one}, ver[CAPS_VER_MAX] = "", other[CAPS_VER_MAX] = "", question[256];
+    config_domain domain = {.name = ours};
+    answers got = {0};
+    test_env t;
+    test_env_init(&t);
+    services s = {.env = &t.env, .answer = take, .user = &got};
+    cr_assert_eq(services_caps(&t.env, &domain, ver), S2S_OK);
+    domain.contacts[CONFIG_CONTACT_abuse] = (config_texts){abuse, 1};
+    cr_assert_eq(services_caps(&t.env, &domain, other), S2S_OK);
+    cr_expect_str_neq(ver, other, "contacts are part of it");
+    (void)snprintf(question, sizeof question, "<query xmlns='" DISCO_INFO "' node='" CAPS_NODE "#%s'/>", other);
+    const char *text = ask(&s, &domain, &got, question);
+    cr_expect_not_null(strstr(text, "type='result'"), "%s", text);
+    cr_expect_not_null(strstr(text, other), "the node is echoed: %s", text);
+    cr_expect_not_null(strstr(text, one), "%s", text);
+    (void)snprintf(question, sizeof question, "<query xmlns='" DISCO_INFO "' node='" CAPS_NODE "#%s'/>", ver);
+    cr_expect_not_null(strstr(ask(&s, &domain, &got, question), "item-not-found"));
+    cr_expect_eq(t.live, 0);
 }
