@@ -16,7 +16,7 @@ need = @missing=$$(for p in $(1); do \
 	[ -z "$$missing" ] || { echo "installing:" $$missing; $(SUDO) apt-get -q update && \
 		$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends $$missing; }
 
-.PHONY: help build run test bench kill interop sim mutants fuzz install deb clean
+.PHONY: help build run test bench kill soak interop sim mutants fuzz install deb clean
 
 help:
 	@echo "make run      two nodes on this machine, federating (ONCE=1: end after the check)"
@@ -28,6 +28,7 @@ help:
 	@echo "make mutants  plants bugs in a copy, one at a time: which layer of tests notices?"
 	@echo "make fuzz     each fuzz target for SECONDS=$(SECONDS) seconds (clang)"
 	@echo "make kill     a node is killed 100 times in mid-traffic: nothing lost, nothing out of order"
+	@echo "make soak     ten million stanzas, 100,000 set-ups, reloads, dying peers: no growth (SCALE=$(SCALE), SECONDS at most)"
 	@echo "make install  PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)"
 	@echo "make deb      Debian packages in build/deb"
 
@@ -81,6 +82,13 @@ fuzz:
 
 kill: build
 	@/usr/bin/python3 -B tests/kill/kill.py --bindir build/bin --kills 100
+
+SCALE ?= 1
+soak:
+	$(call need,$(BUILD_PACKAGES) python3 openssl)
+	@cmake --preset release -DS2S_BENCH=ON
+	@cmake --build --preset release -j $(JOBS)
+	@/usr/bin/python3 -B tests/soak/soak.py --bindir build/bin --scale $(SCALE) --seconds $(if $(filter command environment,$(firstword $(origin SECONDS))),$(SECONDS),0)
 
 # The unit names the programs by their full paths.
 install: build

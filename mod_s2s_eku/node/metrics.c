@@ -10,6 +10,9 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include <jansson.h>
 
@@ -179,6 +182,19 @@ static void put_reload(s2s__buf *b, const reload *r)
     json_decref(last);
 }
 
+/* What tells a leak from memory that the allocator keeps for later: resident memory alone does not. */
+static void put_heap(s2s__buf *b)
+{
+#ifdef __GLIBC__
+    struct mallinfo2 heap = mallinfo2();
+    family(b, "s2sd_heap_bytes", "gauge", "The allocator's memory: in use, and kept for later.");
+    put(b, "s2sd_heap_bytes{state=\"used\"} %zu\n", heap.uordblks + heap.hblkhd);
+    put(b, "s2sd_heap_bytes{state=\"free\"} %zu\n", heap.fordblks);
+#else
+    (void)b;
+#endif
+}
+
 /* Names as the client libraries of Prometheus have them. */
 static void put_process(s2s__buf *b)
 {
@@ -222,6 +238,7 @@ s2s_err metrics_write(const node *n, const reload *r, s2s__buf *b)
     put_components(b, n);
     put_reload(b, r);
     put_process(b);
+    put_heap(b);
     (void)s2s__buf_puts(b, "# EOF\n");
     return b->failed;
 }

@@ -32,6 +32,7 @@ PATIENCE_SECONDS = 120       # without any progress
 BETWEEN_KILLS = (200, 3000)   # new messages that arrive from one start to the next kill
 BURST, PAUSE_SECONDS = 50, 0.01
 READ_BYTES = 65536
+STREAM_END = b"</stream:stream>"
 
 CONFIG = """\
 domains:
@@ -72,13 +73,15 @@ def make_certificates(work, domains):
 
 
 class Node:
-    def __init__(self, bindir, work, domain, address, peer, peer_address, peer_port):
+    def __init__(self, bindir, work, domain, address, config):
         self._program, self._work, self.domain, self.address = bindir / "s2sd", work, domain, address
         self._config = work / f"{domain}.yaml"
-        self._config.write_text(CONFIG.format(
-            domain=domain, address=address, s2s_port=S2S_PORT, component_port=COMPONENT_PORT, secret=SECRET, peer=peer,
-            peer_address=peer_address, peer_port=peer_port, work=work))
+        self._config.write_text(config)
         self._child = None
+
+    @property
+    def pid(self):
+        return self._child.pid
 
     def start(self):
         with open(self._work / f"{self.domain}.log", "ab") as log:
@@ -98,6 +101,12 @@ class Node:
         except OSError:
             return False
 
+    def hup(self):
+        self._child.send_signal(signal.SIGHUP)
+
+    def terminate(self):
+        self._child.terminate()
+
     def kill(self):
         self._child.send_signal(signal.SIGKILL)
         self._child.wait()
@@ -105,7 +114,10 @@ class Node:
     def stop(self):
         if self._child is None or self._child.poll() is not None:
             return self._child.returncode if self._child else None
-        self._child.terminate()
+        self.terminate()
+        return self.wait()
+
+    def wait(self):
         try:
             return self._child.wait(READY_SECONDS)
         except subprocess.TimeoutExpired:
@@ -187,26 +199,39 @@ class Receiver:
                     self.highest = max(self.highest, int(m[2]))
                     end = m.end()
                 pending = pending[end:]
+                if STREAM_END in pending:
+                    break
 
 
 class Sender:
     ERROR = re.compile(rb"<message [^>]*id='(\d+)'[^>]*type='error'|<message [^>]*type='error'[^>]*id='(\d+)'")
 
-    def __init__(self, domain, address, to):
-        self._socket, self._domain, self._to = attach(domain, address), domain, to
+    def __init__(self, domain, address, to, pause=PAUSE_SECONDS):
+        self._socket, self._domain, self._to, self._pause = attach(domain, address), domain, to, pause
         self.sent, self.bounced, self._go = 0, [], True
+        self.allowed, self.resting = threading.Event(), threading.Event()
+        self.allowed.set()
         threading.Thread(target=self._read, daemon=True).start()
         self._thread = threading.Thread(target=self._write, daemon=True)
         self._thread.start()
 
     def _write(self):
+        with contextlib.suppress(OSError):
+            self._send()
+
+    def _send(self):
         while self._go:
+            if not self.allowed.is_set():
+                self.resting.set()
+                self.allowed.wait()
+                self.resting.clear()
+                continue
             burst = range(self.sent, self.sent + BURST)
             self._socket.sendall("".join(
                 f"<message from='x@{self._domain}' to='y@{self._to}' id='{n}'><body>{n}</body></message>"
                 for n in burst).encode())
             self.sent += BURST
-            time.sleep(PAUSE_SECONDS)
+            time.sleep(self._pause)
 
     def _read(self):
         pending = b""
@@ -217,9 +242,18 @@ class Sender:
                 self.bounced.append(int(m[1] or m[2]))
                 end = m.end()
             pending = pending[end:] if end else pending[-4096:]
+            if STREAM_END in pending:
+                break
+        self._socket.close()
+
+    def rest(self):
+        """Returns when the last burst is out; `allowed.set()` goes on."""
+        self.allowed.clear()
+        self.resting.wait()
 
     def stop(self):
         self._go = False
+        self.allowed.set()
         self._thread.join()
 
 
@@ -234,14 +268,18 @@ def wait_until(what, true, progress):
         time.sleep(0.005)
 
 
-def judge(sent, numbers, bounced, kills, seconds):
+def compare(sent, numbers, bounced):
+    """(what arrived, what was lost, how many were out of order when they came for the first time)"""
     arrived, first = set(), []
     for n in numbers:
         if n not in arrived:
             arrived.add(n)
             first.append(n)
-    lost = set(range(sent)) - arrived - set(bounced)
-    reordered = sum(a > b for a, b in zip(first, first[1:]))
+    return arrived, set(range(sent)) - arrived - set(bounced), sum(a > b for a, b in zip(first, first[1:]))
+
+
+def judge(sent, numbers, bounced, kills, seconds):
+    arrived, lost, reordered = compare(sent, numbers, bounced)
     print(f"# {kills} kills in {seconds:.0f} s; {sent} messages sent, {len(arrived)} arrived, {len(set(bounced))} bounced, "
           f"{len(lost)} lost, {reordered} out of order, {len(numbers) - len(arrived)} came again")
     if lost or reordered:
@@ -253,8 +291,13 @@ def judge(sent, numbers, bounced, kills, seconds):
 def run(bindir, work, kills, rng):
     net = f"127.{os.getpid() // 250 % 250 + 1}.{os.getpid() % 250 + 1}"
     make_certificates(work, ("a.example", "b.example"))
-    a = Node(bindir, work, "a.example", f"{net}.1", "b.example", f"{net}.3", RELAY_PORT)
-    b = Node(bindir, work, "b.example", f"{net}.2", "a.example", f"{net}.1", S2S_PORT)
+    def node(domain, address, peer, peer_address, peer_port):
+        return Node(bindir, work, domain, address, CONFIG.format(
+            domain=domain, address=address, s2s_port=S2S_PORT, component_port=COMPONENT_PORT, secret=SECRET, peer=peer,
+            peer_address=peer_address, peer_port=peer_port, work=work))
+
+    a = node("a.example", f"{net}.1", "b.example", f"{net}.3", RELAY_PORT)
+    b = node("b.example", f"{net}.2", "a.example", f"{net}.1", S2S_PORT)
     relay = Relay((f"{net}.3", RELAY_PORT), (b.address, S2S_PORT))
     receiver = Receiver(b.domain, b.address)
     try:
