@@ -31,7 +31,8 @@ struct store {
     X(mechanism, TEXT) X(first_seen, INTEGER) X(last_seen, INTEGER) X(accepted, INTEGER)           \
     X(refused, INTEGER) X(established, INTEGER) X(failed, INTEGER) X(peer_refused, INTEGER)        \
     X(failure_at, INTEGER) X(failure_origin, TEXT) X(failure_condition, TEXT)                      \
-    X(failure_text, TEXT) X(failure_cause, TEXT)
+    X(failure_text, TEXT) X(failure_cause, TEXT)                                                   \
+    X(proof, TEXT) X(dane, TEXT) /* since schema 2: at the end, where ALTER TABLE puts them */
 
 enum {
 #define X(name, type) COLUMN_##name,
@@ -45,6 +46,10 @@ static const char SCHEMA_SQL[] =
     "BEGIN IMMEDIATE; CREATE TABLE record(" COLUMNS(X) "PRIMARY KEY(remote, direction)) WITHOUT ROWID; "
     "PRAGMA application_id=" APPLICATION_ID "; PRAGMA user_version=" NUMBER_TEXT(STORE_SCHEMA) "; COMMIT";
 #undef X
+/* A file of schema 1: what it did not keep is unknown ("none") until the next stream. */
+static const char MIGRATE_SQL[] =
+    "BEGIN IMMEDIATE; ALTER TABLE record ADD COLUMN proof TEXT; ALTER TABLE record ADD COLUMN dane TEXT; "
+    "PRAGMA user_version=" NUMBER_TEXT(STORE_SCHEMA) "; COMMIT";
 #define X(name, type) #name ","
 static const char LOAD_SQL[] = "SELECT " COLUMNS(X) "0 FROM record "
                                "ORDER BY established>0 DESC, last_seen DESC LIMIT " ROWS_TEXT;
@@ -84,6 +89,8 @@ FROM_WORD(chain_of, s2s_chain_status, S2S_CHAIN_STATUSES, S2S_CHAIN_INVALID)
 FROM_WORD(identity_of, s2s_identity, S2S_IDENTITIES, S2S_IDENTITY_ABSENT)
 FROM_WORD(eku_of, s2s_eku, S2S_EKUS, S2S_EKU_OTHER)
 FROM_WORD(revocation_of, s2s_revocation, S2S_REVOCATIONS, S2S_REVOCATION_UNCHECKED)
+FROM_WORD(proof_of, s2s_proof, S2S_PROOFS, S2S_PROOF_NONE)
+FROM_WORD(dane_of, s2s_dane, S2S_DANES, S2S_DANE_NONE)
 FROM_WORD(condition_of, s2s_cond, S2S_CONDITIONS, S2S_COND_UNDEFINED_CONDITION)
 
 static s2s_origin origin_of(const char *word)
@@ -122,9 +129,10 @@ static s2s_err prepare_schema(store *s, const char *file, char why[S2S_TEXT_MAX]
         (void)snprintf(why, S2S_TEXT_MAX, "%.150s: a database, but no census", file);
         return S2S_E_INVAL;
     }
-    if (version == 0 && sqlite3_exec(s->db, SCHEMA_SQL, NULL, NULL, NULL) != SQLITE_OK)
-        return say(s, file, why);
-    return S2S_OK;
+    if (version == STORE_SCHEMA)
+        return S2S_OK;
+    bool ok = sqlite3_exec(s->db, version == 0 ? SCHEMA_SQL : MIGRATE_SQL, NULL, NULL, NULL) == SQLITE_OK;
+    return ok ? S2S_OK : say(s, file, why); /* closing rolls back */
 }
 
 static s2s_err prepare(store *s, const char *file, char why[S2S_TEXT_MAX])
@@ -204,6 +212,8 @@ static void read_verdict(sqlite3_stmt *row, s2s_verdict *v)
     v->would_strict = flag_at(row, COLUMN_would_strict);
     v->revocation = revocation_of(text_at(row, COLUMN_revocation));
     v->dialback = flag_at(row, COLUMN_dialback);
+    v->proof = proof_of(text_at(row, COLUMN_proof));
+    v->dane = dane_of(text_at(row, COLUMN_dane));
     v->expires = whole_at(row, COLUMN_expires);
     (void)snprintf(v->reason, sizeof v->reason, "%s", text_at(row, COLUMN_reason));
 }
@@ -271,6 +281,8 @@ static void put_verdict(store *s, const s2s_verdict *v)
     put_whole(s, COLUMN_would_strict, v->would_strict);
     put_text(s, COLUMN_revocation, s2s_revocation_word(v->revocation));
     put_whole(s, COLUMN_dialback, v->dialback);
+    put_text(s, COLUMN_proof, s2s_proof_word(v->proof));
+    put_text(s, COLUMN_dane, s2s_dane_word(v->dane));
     put_whole(s, COLUMN_expires, v->expires);
     put_text(s, COLUMN_reason, v->reason);
 }

@@ -7,8 +7,8 @@
 
 #include "mod_s2s_eku/records.h"
 
-/* Of the file; a newer one is left alone. */
-#define STORE_SCHEMA 1
+/* Of the file; an older one is brought up to it when it is opened, a newer one is left alone. */
+#define STORE_SCHEMA 2
 /* Rows kept; the rest goes as records do (records.h). */
 #define STORE_ROWS_MAX EKU_RECORDS_MAX
 

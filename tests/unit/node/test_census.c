@@ -72,6 +72,8 @@ static s2s_verdict server_only(void)
     v.chain = S2S_CHAIN_VALID;
     v.identity = S2S_IDENTITY_MATCH;
     v.eku = S2S_EKU_SERVER;
+    v.proof = S2S_PROOF_DANE;
+    v.dane = S2S_DANE_MATCH;
     v.expires = 2000000000;
     (void)snprintf(v.reason, sizeof v.reason, "good");
     return v;
@@ -106,6 +108,8 @@ static void expect_both(void)
     cr_expect_str_eq(text(in, "eku"), "server");
     cr_expect_str_eq(text(in, "chain"), "valid");
     cr_expect_str_eq(text(in, "identity"), "match");
+    cr_expect_str_eq(text(in, "proof"), "dane");
+    cr_expect_str_eq(text(in, "dane"), "match");
     cr_expect_str_eq(text(in, "mechanism"), "external");
     cr_expect_str_eq(text(in, "mode"), "tolerant");
     cr_expect_str_eq(text(json_object_get(in, "would"), "strict"), "refuse");
@@ -214,6 +218,42 @@ Test(census, another_database_and_a_newer_schema_are_left_alone)
     make_other("PRAGMA user_version=99");
     cr_expect_eq(store_open(file, &s, why), S2S_E_INVAL);
     cr_expect_not_null(strstr(why, "newer"), "%s", why);
+}
+
+/* As it was before proof and dane were kept. */
+static const char FIRST_SCHEMA[] =
+    "CREATE TABLE record(remote TEXT,direction TEXT,local TEXT,mode TEXT,judged INTEGER,trusted INTEGER,chain TEXT,identity TEXT,"
+    "eku TEXT,purpose_server INTEGER,purpose_client INTEGER,would_tolerant INTEGER,would_strict INTEGER,revocation TEXT,"
+    "dialback INTEGER,expires INTEGER,reason TEXT,mechanism TEXT,first_seen INTEGER,last_seen INTEGER,accepted INTEGER,"
+    "refused INTEGER,established INTEGER,failed INTEGER,peer_refused INTEGER,failure_at INTEGER,failure_origin TEXT,"
+    "failure_condition TEXT,failure_text TEXT,failure_cause TEXT,PRIMARY KEY(remote, direction)) WITHOUT ROWID;"
+    "INSERT INTO record VALUES('old.example','in','a.example','tolerant',5,1,'valid','match','server',1,0,1,0,'good',0,2000000000,"
+    "'good','external',5,6,7,0,8,0,0,0,'local','undefined-condition','','');"
+    "PRAGMA application_id=1932686180; PRAGMA user_version=1";
+
+Test(census, a_file_of_the_first_schema_is_taken_over)
+{
+    make_other(FIRST_SCHEMA);
+    for (int round = 0; round < 2; round++) { /* the second time it is a file of today */
+        begin(file);
+        cr_expect_str_eq(census_file(c), file, "%s", t.last_log);
+        json_t *all = census_json(c);
+        const json_t *old = json_array_get(json_object_get(all, "remotes"), 0);
+        cr_expect_str_eq(text(old, "remote"), "old.example");
+        cr_expect_str_eq(text(old, "chain"), "valid");
+        cr_expect_str_eq(text(old, "proof"), "none", "it was not kept");
+        cr_expect_eq(number(old, "established"), 8);
+        json_decref(all);
+        end();
+    }
+    begin(file);
+    note_both();
+    end();
+    begin(file);
+    json_t *all = census_json(c), *list = json_object_get(all, "remotes");
+    cr_expect_eq(json_array_size(list), 3u);
+    json_decref(all);
+    end();
 }
 
 /* A full disk: the file cannot grow. The census goes on in memory, and is saved when there is room again. */
