@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,8 +17,17 @@
 #include "setup.h"
 #include "watch.h"
 
+/* What a file was: another one of the same name differs in some of it. */
+typedef struct file_state {
+    dev_t device;
+    ino_t inode;
+    off_t size;
+    struct timespec changed;
+} file_state;
+
 struct reload {
     reload_options options;
+    file_state plugin; /* the one that was loaded */
     config *current; /* NULL: what the node started with */
     watch *watch;
     int64_t at;
@@ -28,6 +38,28 @@ struct reload {
 static const config *in_force(const reload *r)
 {
     return r->current ? r->current : r->options.started;
+}
+
+static file_state state_of(const char *file)
+{
+    struct stat st;
+    if (!file || stat(file, &st) != 0)
+        return (file_state){0};
+    return (file_state){st.st_dev, st.st_ino, st.st_size, st.st_mtim};
+}
+
+/* Code is not exchanged while verdicts may be on their way from it (ADR 16): that there is another one is told. */
+static bool has_new_plugin(const reload *r)
+{
+    const char *file = r->options.started->plugin;
+    const file_state now = state_of(file), *was = &r->plugin;
+    if (!file || (now.device == was->device && now.inode == was->inode && now.size == was->size &&
+                  now.changed.tv_sec == was->changed.tv_sec && now.changed.tv_nsec == was->changed.tv_nsec))
+        return false;
+    s2s_field field = {"file", s2s_str_of(file)};
+    s2s__log(r->options.env, S2S_LOG_WARN, "reload: the plugin's file is another one now: the policy that was loaded stays until a restart",
+             &field, 1);
+    return true;
 }
 
 /* -- the files ----------------------------------------------------------------------------------------- */
@@ -196,7 +228,7 @@ static json_t *run(reload *r, bool whole)
     r->count++;
     r->ok = err == S2S_OK && kept == 0;
     json_t *list = text ? tell_problems(r, text) : NULL;
-    json_t *restart = reload_restart_keys(r->options.started, in_force(r));
+    json_t *restart = reload_restart_keys(r->options.started, in_force(r), has_new_plugin(r));
     free(text);
     tell_restart(r, restart);
     if (err == S2S_OK)
@@ -230,6 +262,7 @@ s2s_err reload_new(const reload_options *options, reload **out)
     if (!r)
         return S2S_E_NOMEM;
     r->options = *options;
+    r->plugin = state_of(options->started->plugin);
     r->ok = true;
     s2s_err err = watch_new(options->env, options->loop, on_changed, r, &r->watch);
     if (err == S2S_OK)

@@ -37,7 +37,7 @@ static bool same_limits(const config *a, const config *b)
     return true;
 }
 
-json_t *reload_restart_keys(const config *a, const config *b)
+json_t *reload_restart_keys(const config *a, const config *b, bool new_plugin)
 {
     const struct {
         const char *key;
@@ -52,7 +52,7 @@ json_t *reload_restart_keys(const config *a, const config *b)
         {"control", same_text(a->control, b->control)},
         {"sandbox", a->sandbox == b->sandbox},
         {"user", same_text(a->user, b->user)},
-        {"policy.plugin", same_text(a->plugin, b->plugin)},
+        {"policy.plugin", same_text(a->plugin, b->plugin) && !new_plugin},
         {"http", same_text(a->http, b->http)},
         {"census", same_text(a->census, b->census)},
         {"log.format", a->log_json == b->log_json},

@@ -7,7 +7,7 @@
 
 #include "config.h"
 
-/* The keys that differ and need a restart: a new array of strings. NULL when out of memory. */
-json_t *reload_restart_keys(const config *started, const config *now);
+/* The keys that differ and need a restart: a new array of strings. `new_plugin`: the plugin's file does. NULL when out of memory. */
+json_t *reload_restart_keys(const config *started, const config *now, bool new_plugin);
 
 #endif

@@ -42,6 +42,25 @@ def check_refused(world, node, content, words):
     assert "policy.plugin" in done.stderr and words in done.stderr, done.stderr
 
 
+def check_reload(world, node, plugin):
+    """Code stays as it was loaded; another file, or another path, is told: of both kinds a restart is needed."""
+    assert node.ask("reload") == {"ok": True, "problems": [], "restart": []}
+    shutil.copy(plugin, world.dir / "new.so")
+    (world.dir / "new.so").replace(world.dir / "list.so")  # as a package manager does it
+    assert node.ask("reload") == {"ok": True, "problems": [], "restart": ["policy.plugin"]}
+    assert f"the policy that was loaded stays until a restart file={world.dir}/list.so" in node.log_text()
+    assert node.ping("b.test")["ok"]
+    node.stop()
+    node.start()
+    assert node.ask("reload")["restart"] == []
+    shutil.copy(world.dir / "list.so.list", world.dir / "more.so.list")
+    shutil.copy(plugin, world.dir / "more.so")
+    write(world, node, 1, "policy: {plugin: more.so}")
+    assert node.ask("reload") == {"ok": True, "problems": [], "restart": ["policy.plugin"]}
+    write(world, node, 1, "policy: {plugin: list.so}")
+    assert node.ask("reload")["restart"] == []
+
+
 def main(bindir, plugin):
     with World(bindir) as world:
         a, b = world.node("a", "a.test"), world.node("b", "b.test")
@@ -58,6 +77,7 @@ def main(bindir, plugin):
         assert a.ping("b.test")["ok"]
         record = a.ask("census")["remotes"][0]
         assert record["trusted"] and "is on the list" in record["reason"], record
+        check_reload(world, a, plugin)
         a.stop()
         keys.write_text("")
         a.start()
