@@ -83,6 +83,7 @@ Test(dialback, a_receiver_without_a_good_certificate_gets_no_external)
     net_end(&n);
 }
 
+/* TP-09: encrypted and unproven is not enough. */
 Test(dialback, without_leave_there_is_none)
 {
     net_begin(&n);
@@ -373,4 +374,25 @@ Test(dialback, who_refuses_external_is_left_alone_where_dialback_is_not_allowed)
     cr_expect_eq(strange.accepted, 1u);
     cr_expect_eq(strange.claims, 0u);
     end_strange();
+}
+
+/* -- two servers of one domain ------------------------------------------------------------------------- */
+
+/* ST-21: neither stream is closed for the other, and nothing is lost. */
+Test(dialback, a_second_stream_for_the_same_pair_lives_beside_the_first)
+{
+    net_begin(&n);
+    net_begin_nodes(&n);
+    net_begin_node(&n, &other, "a.example");
+    reroute(&other, "b.example", n.b.address);
+    cr_assert_eq(node_send(&n.a, "b.example", "one"), S2S_OK);
+    net_until(&n, &n.b.count, 1);
+    cr_assert_eq(node_send(&other, "b.example", "two"), S2S_OK);
+    net_until(&n, &n.b.count, 2);
+    cr_assert_eq(node_send(&n.a, "b.example", "three"), S2S_OK);
+    net_until(&n, &n.b.count, 3);
+    cr_expect_eq(streams_of(&n.b).count, 2u);
+    cr_expect_eq(n.b.ended, 0u);
+    net_end_node(&n, &other);
+    net_end(&n);
 }

@@ -111,7 +111,7 @@ Test(verify, accepts_what_public_cas_issue)
     world_begin(&w);
     const pki_cert *cross = world_ca(&w, "Root YE", w.root, "server", NULL);
     const pki_cert *ca = world_ca(&w, "YE1", cross, "server", NULL);
-    /* CE-02: empty subject, CAs without digitalSignature. */
+    /* CE-02 CX-3: empty subject, CAs without digitalSignature. */
     const pki_cert *leaf = world_leaf(&w, ca, "server", NULL);
     const pki_cert *extra = world_ca(&w, "Unrelated", w.root, "email", NULL);
     const pki_cert *self = pki_make_again(w.pki, cross, &(pki_spec){.cn = "Root YE", .ca = true});

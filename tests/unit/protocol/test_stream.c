@@ -50,7 +50,7 @@ Test(stream, ids_differ_and_are_names)
         cr_assert_eq(s2s__stream_id(&env.env, ids[i]), S2S_OK);
         cr_assert_eq(strlen(ids[i]), S2S_STREAM_ID_LEN);
         cr_assert_eq(strspn(ids[i], "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"),
-                     S2S_STREAM_ID_LEN, "ST-04 %s", ids[i]);
+                     S2S_STREAM_ID_LEN, "ST-04 CX-12 %s", ids[i]);
         for (int k = 0; k < i; k++)
             cr_assert_str_neq(ids[i], ids[k], "ST-04");
     }

@@ -249,7 +249,7 @@ Test(transport_pump_peers, an_initiator_may_not_renegotiate_either)
 
 Test(transport_pump_peers, old_versions_and_weak_ciphers_are_refused)
 {
-    /* TP-01 TP-02 TP-03 */
+    /* TP-01 TP-02 TP-03; CX-1: the suite that RFC 6120 makes mandatory is one of these */
     static const char *const weak[] = {
         "NORMAL:-VERS-ALL:+VERS-TLS1.1",
         "NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+AES-128-CBC:+MAC-ALL",

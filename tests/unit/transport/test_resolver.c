@@ -259,7 +259,7 @@ Test(transport_resolver, both_kinds_share_one_priority)
         cr_assert_eq(l.count, 2);
         direct_first += strncmp(l.endpoints, "192.0.2.1:5270", 14) == 0;
     }
-    cr_expect(direct_first > 0 && direct_first < 64, "DN-04: %zu of 64", direct_first);
+    cr_expect(direct_first > 0 && direct_first < 64, "DN-04 CX-10: %zu of 64", direct_first);
 }
 
 static void keep(void *arg, s2s__resolution *resolution)
