@@ -396,5 +396,6 @@ void s2s__stream_info(const s2s__stream *s, s2s_stream_info *out)
         .resent = s->resent,
         .rtt = acks.rtt,
         .cause = "",
+        .alpn = pump ? s2s__pump_alpn(pump) : S2S_STR_ABSENT,
     };
 }

@@ -25,14 +25,15 @@ class ComponentError(Exception):
 class Component:
     """Use as `async with Component(domain, address) as c`.
 
-    Messages go to `on_message` or, without one, to receive().
+    Messages go to `on_message` or, without one, to receive(). `answers`: shared with other components, of which any may get
+    the answer to a ping: ejabberd takes each component for one of all domains of its port.
     """
 
-    def __init__(self, domain, address, on_message=None):
+    def __init__(self, domain, address, on_message=None, answers=None):
         self.domain, self.address = domain, address
         self._messages = asyncio.Queue()
         self._on_message = on_message or self._messages.put_nowait
-        self._answers = {}
+        self._answers = {} if answers is None else answers
         self._ids = (f"{domain}-{n}" for n in itertools.count(1))
 
     async def __aenter__(self):

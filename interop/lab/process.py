@@ -6,7 +6,7 @@ import socket
 import subprocess
 import time
 
-READY_SECONDS = 60
+READY_SECONDS = 180  # a busy machine
 STOP_SECONDS = 15
 POLL_SECONDS = 0.05
 

@@ -73,13 +73,22 @@ VARIANTS = {v.name: v for v in (
 @dataclass(frozen=True)
 class Phase:
     """One start of all servers. `theirs`: certificates (alone), packaged or dialback (allowed); `ours`: policy.dialback and
-    policy.eku; `start`: starttls or direct; `tls`: the newest version that the peers speak."""
+    policy.eku; `start`: starttls, direct, or what MIXED says of each domain; `tls`: the newest version that the peers speak;
+    `bidi`: streams for both directions, at both ends; `acks`: stream management at the peers that have it (s2sd always
+    offers it); `wire`: the peers log what they read and write; `limits`: ours; `quiet`: seconds until Prosody finds a peer
+    quiet; `variants`: these alone."""
     name: str
     theirs: str
     dialback: str
     eku: str = "tolerant"
     start: str = "starttls"
     tls: str = "1.3"
+    bidi: bool = False
+    acks: bool = False
+    wire: bool = False
+    limits: str = "{}"
+    quiet: int = 840
+    variants: tuple = ()
 
 
 PHASES = (
@@ -91,6 +100,9 @@ PHASES = (
     Phase("dialback", "dialback", "fallback"),
     Phase("dialback-direct", "dialback", "fallback", start="direct"),
 )
+# In a phase that is "mixed": domains that have no STARTTLS, and domains without any records.
+MIXED = {"rsa": "direct", "noeku": "direct", "self": "none"}
+EJABBERD_BIDI = ("ejabberd24", "ejabberdnew")  # 23.01 has no such module
 QUICK_PHASE = PHASES[0]
 QUICK_VARIANTS = ("both", "srvle", "bothle", "cli", "noeku", "exp", "wrong", "self", "unk")
 QUICK_CHROOTS = ("bookworm",)

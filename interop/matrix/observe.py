@@ -27,7 +27,7 @@ class Exchange:
     """All components of a phase, and who waits for which message."""
 
     def __init__(self):
-        self.components, self.waiting = {}, {}
+        self.components, self.waiting, self.answers = {}, {}, {}
 
     def take(self, stanza):
         if (error := error_condition(stanza)):
@@ -39,7 +39,7 @@ class Exchange:
             future.set_result(answer)
 
     async def attach(self, domain, address):
-        component = Component(domain, address, self.take)
+        component = Component(domain, address, self.take, self.answers)
         await component.__aenter__()
         self.components[domain] = component
 

@@ -2,6 +2,7 @@
 """servers.py: all servers of one phase: the name server, the peers and s2sd, each with a domain for each certificate."""
 import shutil
 import subprocess
+from pathlib import Path
 
 from lab import topology
 from lab.dns import UNBOUND_CONF, TTL, PORT
@@ -9,12 +10,18 @@ from lab.process import Process
 from matrix import axes
 
 DIRECT_PORT = 5270
+# ejabberd from 24.10 on sometimes loses the answer to its ClientHello on direct TLS, waits for it for 5 s, and goes on with the
+# next target; without one it says "non-existing domain" (docs/interop-notes.md). So our domains have several.
+OUR_DIRECT_TARGETS = 4
+STANZA_BYTES = 524288  # what Prosody takes; its default
+SMALL_STANZA_BYTES = 20000  # the same where limits are looked at
 OWN_HOST = "server"  # both must have a host of their own beside the components
 LOG_LEVEL = "info"
 
 PROSODY = """\
 data_path = "{home}/data"; pidfile = "{home}/prosody.pid"
-modules_enabled = {{ "tls", "disco", "ping", "version", "saslauth"{dialback} }}
+plugin_paths = {{ "{home}" }}
+modules_enabled = {{ "tls", "disco", "ping", "version", "saslauth"{dialback}{wire} }}
 modules_disabled = {{ "limits"{no_dialback} }}
 interfaces = {{ "{address}" }}; local_interfaces = {{ "{address}" }}
 component_interfaces = {{ "{address}" }}; component_ports = {{ {component_port} }}
@@ -24,6 +31,8 @@ use_ipv6 = false
 unbound = {{ resolvconf = true; hoststxt = false; trusted = "unused.example. IN DS 1 13 2 {zeros}" }}
 s2s_require_encryption = true
 s2s_secure_auth = {secure}
+s2s_stanza_size_limit = {stanza_bytes}
+network_settings = {{ read_timeout = {quiet} }}
 certificates = "{pki}" -- where a direct TLS port looks, by the name asked for
 ssl = {{ cafile = "{ca_file}"; capath = "/nonexistent"{protocol} }}
 log = {{ debug = "*console" }}
@@ -32,10 +41,11 @@ VirtualHost "{host}"
 PROSODY_HOST = """\
 Component "{domain}"
   component_secret = "{secret}"
+  modules_enabled = {{ {modules} }}
   ssl = {{ certificate = "{certificate}"; key = "{key}"{protocol} }}
 """
 EJABBERD = """\
-loglevel: info
+loglevel: {level}
 log_rotate_count: 0
 log_burst_limit_count: 1000000
 hosts: ["{host}"]
@@ -58,7 +68,9 @@ listen:
 modules:
   mod_disco: {{}}
   mod_ping: {{}}
+  mod_stream_mgmt: {{}}
 {dialback}
+{bidi}
 """
 EJABBERD_CONTROL = """\
 ERLANG_NODE={name}@localhost
@@ -95,6 +107,8 @@ components:
 trust: {{system: false, ca_files: [{ca_file}]}}
 policy: {{eku: {eku}, dialback: {dialback}}}
 dns: {{servers: ["{dns}@{dns_port}"]}}
+bidi: {bidi}
+limits: {limits}
 control: {control}
 log: {{level: {level}, format: json}}
 """
@@ -105,13 +119,22 @@ def domains_of(label, variants):
     return [f"{variant}.{label}.{axes.ZONE}" for variant in variants]
 
 
+def srv_records(phase, label, variant):
+    """The SRV records of a domain, without the name of their host."""
+    start = axes.MIXED.get(variant, "starttls") if phase.start == "mixed" else phase.start
+    domain = f"{variant}.{label}.{axes.ZONE}"
+    if start == "starttls":
+        return [f"_xmpp-server._tcp.{domain}. SRV 5 0 {topology.S2S_PORT}"]
+    targets = OUR_DIRECT_TARGETS if label == axes.OURS else 1
+    return [f"_xmpps-server._tcp.{domain}. SRV {5 + n} 0 {DIRECT_PORT}" for n in range(targets) if start == "direct"]
+
+
 def zone(phase, peers, variants):
-    service, port = ("_xmpps-server", DIRECT_PORT) if phase.start == "direct" else ("_xmpp-server", topology.S2S_PORT)
     lines = [f"$TTL {TTL}", f"$ORIGIN {axes.ZONE}.", "@ SOA ns hostmaster 1 3600 600 86400 60", "@ NS ns",
              f"ns A {topology.DNS_ADDRESS}"]
     for label, address in [(axes.OURS, axes.OUR_ADDRESS)] + [(p.name, p.address) for p in peers]:
         lines.append(f"xmpp.{label} A {address}")
-        lines += [f"{service}._tcp.{d}. SRV 5 0 {port} xmpp.{label}" for d in domains_of(label, variants)]
+        lines += [f"{record} xmpp.{label}" for v in variants for record in srv_records(phase, label, v)]
     return "\n".join(lines) + "\n"
 
 
@@ -167,15 +190,21 @@ class Servers:
         lab, home = self.labs[peer.chroot], self._home(peer.name, "data")
         inside, protocol = lab.inside(home), '; protocol = "tlsv1_2"' if self.phase.tls == "1.2" else ""
         certificates = self.phase.theirs == "certificates"
+        modules = ['"s2s_bidi"'] * self.phase.bidi + ['"smacks"'] * self.phase.acks
+        if self.phase.wire:
+            shutil.copy(Path(__file__).parents[1] / "prosody/mod_lab_wire.lua", home)
         config = PROSODY.format(
             home=inside, address=peer.address, s2s_port=topology.S2S_PORT, direct_port=DIRECT_PORT,
             component_port=topology.COMPONENT_PORT, pki=lab.inside(self.pki.directory),
             ca_file=lab.inside(self.pki.ca_file), zeros=64 * "0", protocol=protocol,
             dialback="" if certificates else ', "dialback"', no_dialback=', "dialback"' if certificates else "",
             secure="false" if self.phase.theirs == "dialback" else "true",
+            wire=', "lab_wire"' if self.phase.wire else "", quiet=self.phase.quiet, 
+            stanza_bytes=SMALL_STANZA_BYTES if self.phase.wire else STANZA_BYTES,
             host=f"{OWN_HOST}.{peer.name}.{axes.ZONE}")
         for domain in domains_of(peer.name, self.variants):
             config += PROSODY_HOST.format(domain=domain, secret=topology.COMPONENT_SECRET, protocol=protocol,
+                                          modules=", ".join(modules),
                                           certificate=lab.inside(self.pki.certificate(domain)),
                                           key=lab.inside(self.pki.key(domain)))
         (home / "prosody.cfg.lua").write_text(config)
@@ -194,6 +223,8 @@ class Servers:
             protocol='s2s_protocol_options: ["no_sslv3", "no_tlsv1", "no_tlsv1_1", "no_tlsv1_3"]'
             if self.phase.tls == "1.2" else "",
             components=", ".join(f'"{d}": {{password: "{topology.COMPONENT_SECRET}"}}' for d in domains),
+            level="debug" if self.phase.wire else "info",
+            bidi="  mod_s2s_bidi: {}" if self.phase.bidi and peer.name in axes.EJABBERD_BIDI else "",
             dialback="" if self.phase.theirs == "certificates" else "  mod_s2s_dialback: {}"))
         (home / "ejabberdctl.cfg").write_text(EJABBERD_CONTROL.format(name=peer.name, last=peer.address.split(".")[-1]))
         shutil.copy(lab.rootfs / "etc/ejabberd/inetrc", home)
@@ -230,7 +261,7 @@ class Servers:
             address=axes.OUR_ADDRESS, s2s_port=topology.S2S_PORT, direct_port=DIRECT_PORT,
             component_port=topology.COMPONENT_PORT, accounts=accounts, ca_file=self.pki.ca_file, eku=self.phase.eku,
             dialback=self.phase.dialback, dns=topology.DNS_ADDRESS, dns_port=PORT, control=home / "control.sock",
-            level=LOG_LEVEL))
+            level=LOG_LEVEL, bidi="true" if self.phase.bidi else "false", limits=self.phase.limits))
         return Process(axes.OURS, [str(self.bindir / "s2sd"), "--config", str(home / "s2sd.yaml")], self.logs,
                        ready=[(axes.OUR_ADDRESS, port) for port in (topology.S2S_PORT, DIRECT_PORT, topology.COMPONENT_PORT)])
 

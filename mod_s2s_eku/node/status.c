@@ -52,10 +52,10 @@ static int add_acks(json_t *out, const s2s_stream_info *info)
 json_t *status_stream(const s2s_stream_info *info, s2s_time now)
 {
     json_t *out = json_pack(
-        "{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o}", "id", cstr(info->id), "direction",
+        "{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "id", cstr(info->id), "direction",
         info->role == S2S_INITIATOR ? "out" : "in", "local", text(info->local), "remote", text(info->remote), "state",
         cstr(info->state), "address", cstr(info->address), "target", cstr(info->target), "starts", s2s_tls_start_word(info->tls_start), "tls", cstr(info->tls_version), "cipher",
-        cstr(info->cipher), "mechanism", cstr(info->mechanism));
+        cstr(info->cipher), "alpn", text(info->alpn), "mechanism", cstr(info->mechanism));
     if (!out || status_add_verdict(out, info->verdict) != 0 || add_acks(out, info) != 0 ||
         json_object_update_new(out, json_pack("{s:b, s:I, s:I, s:I, s:I}", "bidi", info->bidi, "since_seconds",
                                               (json_int_t)((now - info->since) / MS_PER_SECOND), "stanzas_in",

@@ -47,6 +47,7 @@ typedef struct s2s_stream_info {
     uint64_t resent;         /* of stanzas_out: sent before, on a stream that broke: the peer may have had them */
     s2s_time rtt;            /* ms from question to answer, the last time */
     const char *cause;       /* at its end: why the peer refused our certificate, as the policy sees it; "" if it did not */
+    s2s_str alpn;            /* what ALPN agreed on (direct TLS, XEP-0368); absent: nothing */
 } s2s_stream_info;
 
 #define S2S_FEDERATION_ABI 1u
