@@ -38,6 +38,19 @@ struct s2s_setup {
     s2s__routes routes;
 };
 
+/* A verdict as a stream keeps it for as long as it lives: the words in a block of their own, and none for the peer. */
+typedef struct s2s__judgement {
+    s2s_chain_status chain;
+    s2s_identity identity;
+    s2s_eku eku;
+    s2s_revocation revocation;
+    s2s_proof proof;
+    s2s_dane dane;
+    bool trusted, dialback, purpose_server, purpose_client, would_tolerant, would_strict;
+    int64_t expires;
+    char *reason; /* NULL: there was no memory for it */
+} s2s__judgement;
+
 struct s2s__stream {
     s2s_federation *f;
     s2s__stream *next, *prev;
@@ -54,7 +67,7 @@ struct s2s__stream {
     bool is_call;         /* it only asks an authoritative server: it carries no stanzas */
     s2s__claim *call;     /* what it asks about; NULL once nobody waits for the answer */
     s2s_ticket ticket; /* of the question that the policy has not answered; 0: none */
-    s2s_verdict verdict;
+    s2s__judgement verdict;
     bool judged, established;
     bool to_dialback; /* ended because the peer refused EXTERNAL: one by dialback follows it */
     bool by_dialback; /* such a one: EXTERNAL is left out */
@@ -124,6 +137,7 @@ struct s2s_federation {
     size_t accepted; /* streams that were accepted */
     s2s__table links; /* by local and remote */
     size_t congested_links;
+    s2s_verdict told; /* lent with the information about a stream */
     s2s_dialback_secret secret;
     bool bidi;
     size_t calls; /* to authoritative servers, that somebody waits for */
@@ -185,7 +199,9 @@ void s2s__stream_free(s2s__stream *s);
 /* Gives it a connection; takes over `tcp`. `sni` NULL: none. */
 s2s_err s2s__stream_connect(s2s__stream *s, uv_tcp_t *tcp, const s2s_session_options *options,
                             const char *sni);
+/* What it lends is valid until the next call. */
 void s2s__stream_info(const s2s__stream *s, s2s_stream_info *out);
+void s2s__stream_keep_verdict(s2s__stream *s, const s2s_verdict *verdict);
 void s2s__stream_answer(s2s__stream *s, const s2s_verdict *verdict);
 /* Asks the policy about the peer; the verdict comes to s2s__stream_answer, now or later. */
 void s2s__stream_judge(s2s__stream *s);

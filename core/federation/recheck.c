@@ -63,7 +63,7 @@ void s2s__recheck_answer(s2s__stream *s, const s2s_verdict *verdict)
 {
     if (!rests_on_certificate(s))
         return; /* it was closed meanwhile */
-    s->verdict = *verdict;
+    s2s__stream_keep_verdict(s, verdict);
     s2s__recheck_note(s);
     if (!verdict->trusted)
         withdraw(s, S2S_COND_RESET, verdict->reason);

@@ -44,7 +44,7 @@ static const char *accept_word(bool accept)
     return accept ? "accept" : "refuse";
 }
 
-static void add_verdict(line *l, const s2s_verdict *v)
+static void add_verdict(line *l, const s2s__judgement *v)
 {
     add_word(l, "chain", s2s_chain_status_word(v->chain));
     add_word(l, "identity", s2s_identity_word(v->identity));
@@ -84,7 +84,7 @@ void s2s__report_verdict(const s2s__stream *s)
     s2s__stream_info(s, &info);
     line l = whose(&info);
     add_verdict(&l, &s->verdict);
-    add_word(&l, "reason", s->verdict.reason);
+    add_word(&l, "reason", s->verdict.reason ? s->verdict.reason : "");
     if (s->verdict.trusted)
         write_line(s, S2S_LOG_DEBUG, "certificate accepted", &l);
     else if (s->verdict.dialback)

@@ -35,7 +35,7 @@ s2s__stream *s2s__stream_new(s2s_federation *f, s2s_role role, s2s_str local, s2
     s->f = f;
     s->role = role;
     s->since = uv_now(f->loop);
-    s2s_verdict_init(&s->verdict);
+    s->verdict.eku = S2S_EKU_OTHER; /* as s2s_verdict_init has it */
     if (!s2s__stream_name(s, local, remote)) {
         s2s__free(f->env, s->local);
         s2s__free(f->env, s);
@@ -67,6 +67,7 @@ void s2s__stream_free(s2s__stream *s)
     s2s__target_free(f->env, s->target);
     s2s__free(f->env, s->local);
     s2s__free(f->env, s->remote);
+    s2s__free(f->env, s->verdict.reason);
     s2s__free(f->env, s);
     s2s__federation_check_stopped(f);
 }
@@ -121,6 +122,50 @@ s2s_err s2s__stream_dialed(s2s__stream *s, uv_tcp_t *tcp, s2s_session_options *o
 
 /* -- the certificate ----------------------------------------------------------------------------------- */
 
+void s2s__stream_keep_verdict(s2s__stream *s, const s2s_verdict *v)
+{
+    s2s__free(s->f->env, s->verdict.reason);
+    s->verdict = (s2s__judgement){.chain = v->chain,
+                                  .identity = v->identity,
+                                  .eku = v->eku,
+                                  .revocation = v->revocation,
+                                  .proof = v->proof,
+                                  .dane = v->dane,
+                                  .trusted = v->trusted,
+                                  .dialback = v->dialback,
+                                  .purpose_server = v->purpose_server,
+                                  .purpose_client = v->purpose_client,
+                                  .would_tolerant = v->would_tolerant,
+                                  .would_strict = v->would_strict,
+                                  .expires = v->expires,
+                                  .reason = s2s__strdup(s->f->env, s2s_str_of(v->reason))};
+}
+
+/* As it was, but for what the peer was told. */
+static const s2s_verdict *told(const s2s__stream *s)
+{
+    const s2s__judgement *j = &s->verdict;
+    s2s_verdict *out = &s->f->told;
+    if (!s->judged)
+        return NULL;
+    *out = (s2s_verdict){.size = sizeof *out,
+                         .trusted = j->trusted,
+                         .chain = j->chain,
+                         .identity = j->identity,
+                         .eku = j->eku,
+                         .purpose_server = j->purpose_server,
+                         .purpose_client = j->purpose_client,
+                         .would_tolerant = j->would_tolerant,
+                         .would_strict = j->would_strict,
+                         .revocation = j->revocation,
+                         .proof = j->proof,
+                         .dane = j->dane,
+                         .dialback = j->dialback,
+                         .expires = j->expires};
+    s2s__copy_text(out->reason, s2s_str_of(j->reason));
+    return out;
+}
+
 void s2s__stream_answer(s2s__stream *s, const s2s_verdict *verdict)
 {
     s->ticket = 0;
@@ -129,7 +174,7 @@ void s2s__stream_answer(s2s__stream *s, const s2s_verdict *verdict)
         return;
     }
     s->judged = true;
-    s->verdict = *verdict;
+    s2s__stream_keep_verdict(s, verdict);
     s2s__recheck_note(s);
     s2s__report_verdict(s);
     s2s_verdict told = *verdict;
@@ -295,7 +340,7 @@ static bool refused_in_tls(const s2s__stream *s)
 /* What the senders of queued stanzas are told: no names, no addresses (SZ-11). */
 static void bounce_text(const s2s__stream *s, const s2s_close *close, char out[S2S_TEXT_MAX])
 {
-    const s2s_verdict *v = &s->verdict;
+    const s2s__judgement *v = &s->verdict;
     const char *what = "no connection to the remote server could be made", *why = NULL;
     if (s->judged && !v->trusted && !v->dialback) {
         what = "the remote server's certificate was refused";
@@ -318,7 +363,7 @@ static void bounce_text(const s2s__stream *s, const s2s_close *close, char out[S
 static void note_failure(s2s__stream *s, const s2s_close *close)
 {
     if (s->judged && !s->verdict.trusted)
-        s2s__dial_note(s->dial, s->verdict.reason);
+        s2s__dial_note(s->dial, s->verdict.reason ? s->verdict.reason : "the certificate was refused");
     else if (close->text[0])
         s2s__dial_note(s->dial, close->text);
     else
@@ -385,7 +430,7 @@ void s2s__stream_info(const s2s__stream *s, s2s_stream_info *out)
         .cipher = pump ? s2s__pump_cipher(pump) : "",
         .mechanism = s->established ? s2s__connection_mechanism(s->connection) : "none",
         .bidi = s->established && s2s__connection_is_bidi(s->connection),
-        .verdict = s->judged ? &s->verdict : NULL,
+        .verdict = told(s),
         .since = s->since,
         .stanzas_in = s->stanzas_in,
         .stanzas_out = s->stanzas_out,

@@ -8,7 +8,9 @@
 enum {
     KEEPALIVE_SECONDS = 120,
     CLEAR_MAX = 65536,
-    REST_MS = 100, /* without input for so long, or twice: idle. Waking up again costs some microseconds */
+    LOOK_MS = 20,   /* between two looks for connections without traffic */
+    SILENT_MAX = 6, /* silent looks in a row before one rests, or one more than it had busy ones before. Waking up again costs
+                     * some microseconds; staying awake costs the memory of all that are set up in the meantime */
 };
 
 static void on_rest(uv_timer_t *timer);
@@ -27,7 +29,7 @@ void s2s__conn_note_use(s2s__connection *c)
         io->awake->prev_awake = &c->next_awake;
     io->awake = c;
     if (!uv_is_active((const uv_handle_t *)&io->rest) && !uv_is_closing((const uv_handle_t *)&io->rest))
-        uv_timer_start(&io->rest, on_rest, REST_MS, REST_MS);
+        uv_timer_start(&io->rest, on_rest, LOOK_MS, LOOK_MS);
 }
 
 static void forget_awake(s2s__connection *c)
@@ -40,17 +42,31 @@ static void forget_awake(s2s__connection *c)
     c->prev_awake = NULL;
 }
 
+static void note_busy(s2s__connection *c)
+{
+    c->silent = 0;
+    if (c->busy_looks < SILENT_MAX)
+        c->busy_looks++;
+}
+
+static void rest(s2s__connection *c)
+{
+    s2s_session_rest(c->session);
+    if (c->pump)
+        s2s__pump_rest(c->pump);
+    forget_awake(c);
+    c->silent = c->busy_looks = 0;
+}
+
 static void on_rest(uv_timer_t *timer)
 {
     s2s__io *io = timer->data;
     for (s2s__connection *c = io->awake, *next; c; c = next) {
         next = c->next_awake;
-        if (!c->heard) {
-            s2s_session_rest(c->session);
-            if (c->pump)
-                s2s__pump_rest(c->pump);
-            forget_awake(c);
-        }
+        if (c->heard)
+            note_busy(c);
+        else if (++c->silent > c->busy_looks || c->silent == SILENT_MAX)
+            rest(c);
         c->heard = false;
     }
     if (!io->awake)
@@ -69,6 +85,7 @@ static void free_connection(s2s__connection *c)
     s2s__buf_free(&c->clear);
     s2s__buf_free(&c->writing);
     s2s__free(env, c->sni);
+    s2s__free(env, c->request);
     s2s__free(env, c->tcp);
     s2s__free(env, c);
 }

@@ -7,6 +7,12 @@
 #include "protocol/buf.h"
 #include "transport/connection.h"
 
+/* What libuv needs while it writes, then while it shuts down. */
+typedef union s2s__conn_request {
+    uv_write_t write;
+    uv_shutdown_t shutdown;
+} s2s__conn_request;
+
 struct s2s__connection {
     s2s__io *io;
     const s2s__connection_ops *ops;
@@ -21,8 +27,7 @@ struct s2s__connection {
     char address[S2S_ADDRESS_MAX];
     s2s__buf clear;           /* bytes that go out before TLS */
     s2s__buf writing;         /* handed to libuv, not yet taken by the kernel */
-    uv_write_t write_req;
-    uv_shutdown_t shutdown_req;
+    s2s__conn_request *request; /* made when it is first needed */
     s2s__connection *next_dirty;
     s2s__connection *next_awake, **prev_awake; /* prev_awake NULL: at rest */
     bool heard;               /* something has come or gone since the last look */
@@ -31,10 +36,11 @@ struct s2s__connection {
     s2s_time linger_by;
     s2s_time timer_at;        /* when the timer goes off; S2S_NEVER: it does not run */
     unsigned open_handles;
-    bool is_dirty, is_writing, handshake_done, paused, eof;
+    bool is_dirty, is_writing, is_shutting, handshake_done, paused, eof;
     bool over;                /* the session has ended */
     bool shut;                /* our half is closed; the peer's is awaited until linger_by */
     bool closing;             /* uv_close was called */
+    uint8_t busy_looks, silent; /* looks since it woke up at which it was heard; and since then was not */
     bool busy;                /* inside drive(): answers must not start it again */
 };
 

@@ -62,6 +62,14 @@ static void on_written(uv_write_t *req, int status)
     s2s__conn_finish_if_sent(c);
 }
 
+/* Seldom needed, and large. False: out of memory. */
+static bool make_request(s2s__connection *c)
+{
+    if (!c->request)
+        c->request = s2s__alloc(c->io->env, sizeof *c->request);
+    return c->request != NULL;
+}
+
 /* Hands `bytes` to the kernel, the rest to libuv. Returns how many are out of our hands. */
 static size_t write_out(s2s__connection *c, const uint8_t *bytes, size_t len)
 {
@@ -76,13 +84,13 @@ static size_t write_out(s2s__connection *c, const uint8_t *bytes, size_t len)
     size_t sent = n > 0 ? (size_t)n : 0;
     if (sent == len)
         return len;
-    if (s2s__buf_append(&c->writing, bytes + sent, len - sent) != S2S_OK) {
+    if (!make_request(c) || s2s__buf_append(&c->writing, bytes + sent, len - sent) != S2S_OK) {
         s2s_session_lost(c->session, s2s__conn_now(c), "out of memory");
         return len;
     }
     buf = uv_buf_init((char *)c->writing.data + c->writing.start, (unsigned)c->writing.len);
-    c->write_req.data = c;
-    n = uv_write(&c->write_req, stream, &buf, 1, on_written);
+    c->request->write.data = c;
+    n = uv_write(&c->request->write, stream, &buf, 1, on_written);
     if (n < 0) {
         s2s_session_lost(c->session, s2s__conn_now(c), uv_strerror(n));
         return len;
@@ -132,11 +140,16 @@ static void on_shutdown(uv_shutdown_t *req, int status)
 
 void s2s__conn_finish_if_sent(s2s__connection *c)
 {
-    if (!c->over || c->closing || c->is_writing || c->shutdown_req.data)
+    if (!c->over || c->closing || c->is_writing || c->is_shutting)
         return;
-    c->shutdown_req.data = c;
+    c->is_shutting = true;
     if (c->paused && !c->eof)
         (void)s2s__conn_read_start(c); /* to see the end */
-    if (uv_shutdown(&c->shutdown_req, (uv_stream_t *)c->tcp, on_shutdown) < 0)
+    if (!make_request(c)) {
+        s2s__conn_close_handles(c);
+        return;
+    }
+    c->request->shutdown.data = c;
+    if (uv_shutdown(&c->request->shutdown, (uv_stream_t *)c->tcp, on_shutdown) < 0)
         s2s__conn_close_handles(c);
 }

@@ -34,7 +34,7 @@ struct s2s__pump {
     bool closed;      /* ours was sent */
     int alert;
     const char *version, *cipher;
-    char error[S2S_TEXT_MAX];
+    char *error; /* NULL: none, or no memory for it */
 };
 
 /* --- what GnuTLS reads and writes through --- */
@@ -211,17 +211,18 @@ void s2s__pump_free(s2s__pump *p)
     s2s__identity_unref(p->identity);
     s2s__buf_free(&p->in);
     s2s__buf_free(&p->out);
+    s2s__free(p->env, p->error);
     s2s__free(p->env, p);
 }
 
 /* --- failures --- */
 
 /* GnuTLS knows names for most alerts only. */
-static void note_alert(s2s__pump *p)
+static void note_alert(s2s__pump *p, char text[S2S_TEXT_MAX])
 {
     p->alert = (int)gnutls_alert_get(p->session);
     const char *name = gnutls_alert_get_name((gnutls_alert_description_t)p->alert);
-    (void)snprintf(p->error, sizeof p->error, "the peer sent TLS alert %d%s%s%s", p->alert,
+    (void)snprintf(text, S2S_TEXT_MAX, "the peer sent TLS alert %d%s%s%s", p->alert,
                    name ? " (" : "", name ? name : "", name ? ")" : "");
 }
 
@@ -229,25 +230,28 @@ static void note_alert(s2s__pump *p)
 static s2s_err fail(s2s__pump *p, int r)
 {
     const char *when = p->state == HANDSHAKING ? " during the TLS handshake" : "";
+    char text[S2S_TEXT_MAX];
     bool tell = true;
     if (r == GNUTLS_E_FATAL_ALERT_RECEIVED) {
-        note_alert(p);
+        note_alert(p, text);
         tell = false;
     } else if (r == GNUTLS_E_PREMATURE_TERMINATION) {
-        (void)snprintf(p->error, sizeof p->error, "cut off without close_notify%s", when);
+        (void)snprintf(text, S2S_TEXT_MAX, "cut off without close_notify%s", when);
         tell = false;
     } else if (r == GNUTLS_E_REHANDSHAKE) { /* TL-11: not supported, at once */
-        (void)snprintf(p->error, sizeof p->error, "the peer asked for TLS renegotiation");
+        (void)snprintf(text, S2S_TEXT_MAX, "the peer asked for TLS renegotiation");
     } else if (r == GNUTLS_E_UNRECOGNIZED_NAME && p->choose) {
-        (void)snprintf(p->error, sizeof p->error, "the peer asked for a domain that is not served here");
+        (void)snprintf(text, S2S_TEXT_MAX, "the peer asked for a domain that is not served here");
     } else if (r == GNUTLS_E_NO_APPLICATION_PROTOCOL) {
-        (void)snprintf(p->error, sizeof p->error, "the peer does not want to speak XMPP between servers (ALPN)");
+        (void)snprintf(text, S2S_TEXT_MAX, "the peer does not want to speak XMPP between servers (ALPN)");
     } else if (r == GNUTLS_E_PUSH_ERROR) {
-        (void)snprintf(p->error, sizeof p->error, "too much waits to be sent");
+        (void)snprintf(text, S2S_TEXT_MAX, "too much waits to be sent");
         tell = false;
     } else {
-        (void)snprintf(p->error, sizeof p->error, "TLS failure%s: %s", when, gnutls_strerror(r));
+        (void)snprintf(text, S2S_TEXT_MAX, "TLS failure%s: %s", when, gnutls_strerror(r));
     }
+    if (!p->error)
+        p->error = s2s__strdup(p->env, s2s_str_of(text));
     p->state = BROKEN;
     if (tell)
         (void)gnutls_alert_send_appropriate(p->session, r); /* best effort: it is over anyway */
@@ -450,7 +454,7 @@ s2s_str s2s__pump_alpn(const s2s__pump *p)
 
 const char *s2s__pump_error(const s2s__pump *p)
 {
-    return p->error;
+    return p->error ? p->error : p->state == BROKEN ? "out of memory" : "";
 }
 
 int s2s__pump_alert(const s2s__pump *p)

@@ -52,6 +52,8 @@ typedef enum s2s__bidi {
     BIDI_ON,       /* the initiator said so before it authenticated; counts when it has (BD-03) */
 } s2s__bidi;
 
+typedef enum s2s__parting { PARTING_NONE, PARTING_CUT, PARTING_GRACEFUL } s2s__parting;
+
 typedef enum s2s__proof { PROOF_NONE, PROOF_EXTERNAL, PROOF_DIALBACK } s2s__proof;
 
 /* Of an established stream. */
@@ -87,7 +89,7 @@ struct s2s_session {
     uint32_t peer_max_bytes; /* what the peer takes (XEP-0478); 0: it has not said */
     uint32_t preauth_bytes, preauth_elements, sasl_failures;
     s2s_event event;       /* waits to be pulled, unless NONE */
-    s2s_event parting;     /* S2S_EV_CLOSED that follows when the event above is pulled */
+    s2s__parting parting;  /* S2S_EV_CLOSED that follows when the event above is pulled */
     bool close_known;      /* `close` says why it ended: the first cause stays */
     s2s_close close;
 };

@@ -72,17 +72,21 @@ static bool refused_before_dialback(const s2s_session *s)
                                              c->cond == S2S_COND_POLICY_VIOLATION));
 }
 
+static s2s_event closed(const s2s_session *s, bool graceful)
+{
+    return (s2s_event){.type = S2S_EV_CLOSED, .close = &s->close, .graceful = graceful};
+}
+
 /* The last event; one that waits is pulled before it. */
 static void finish(s2s_session *s, bool graceful)
 {
     s->close.try_dialback = refused_before_dialback(s);
-    s2s_event e = {.type = S2S_EV_CLOSED, .close = &s->close, .graceful = graceful};
     s2s__set_state(s, CLOSED);
     if (s->event.type == S2S_EV_STANZA || s->event.type == S2S_EV_REJECTED ||
         s->event.type == S2S_EV_ESTABLISHED || s->event.type == S2S_EV_DIALBACK_ANSWER)
-        s->parting = e;
+        s->parting = graceful ? PARTING_GRACEFUL : PARTING_CUT;
     else
-        s->event = e;
+        s->event = closed(s, graceful);
 }
 
 void s2s__cut(s2s_session *s, s2s_origin origin, s2s_cond cond, const char *text)
@@ -414,8 +418,10 @@ s2s_event_type s2s_session_next_event(s2s_session *s, s2s_event *out)
         s2s__sm_answer(s);
     }
     *out = s->event;
-    s->event = s->parting;
-    s->parting = (s2s_event){.type = S2S_EV_NONE};
+    s->event = (s2s_event){.type = S2S_EV_NONE};
+    if (s->parting != PARTING_NONE)
+        s->event = closed(s, s->parting == PARTING_GRACEFUL);
+    s->parting = PARTING_NONE;
     return out->type;
 }
 

@@ -12,8 +12,8 @@
 enum {
     REQUESTS_MAX = 2,      /* <enable/>: the second is refused, the third ends the stream (CX-13) */
     ASK_BYTES = 16384,     /* written between two questions; before <enabled/> no more is sent */
-    ASK_MS = 100,          /* at the latest so long after something left, if nothing is asked already... */
-    ASK_WITH_MS = 50,      /* ...and with the next stanza after so long: in its record, not in one of its own */
+    ASK_MS = 40,           /* at the latest so long after something left, if nothing is asked already... */
+    ASK_WITH_MS = 20,      /* ...and with the next stanza after so long: in its record, not in one of its own */
     WINDOW_PART = 2,       /* stanzas between two questions: no more than the window by this */
     ANSWER_ROOM = 32768,   /* no <a/> is written while more than this waits to be sent: the answer stays owed */
     ELEMENT_MAX = 256,     /* our own nonzas */
