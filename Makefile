@@ -16,7 +16,7 @@ need = @missing=$$(for p in $(1); do \
 	[ -z "$$missing" ] || { echo "installing:" $$missing; $(SUDO) apt-get -q update && \
 		$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends $$missing; }
 
-.PHONY: help build run test bench kill soak interop sim mutants fuzz install deb clean
+.PHONY: help build run test bench kill soak interop sim mutants starve fuzz install deb clean
 
 help:
 	@echo "make run      two nodes on this machine, federating (ONCE=1: end after the check)"
@@ -27,6 +27,7 @@ help:
 	@echo "make sim      simulated networks: SEEDS=$(SEEDS) worlds, from seed FIRST=$(FIRST) on"
 	@echo "make mutants  plants bugs in a copy, one at a time: which layer of tests notices?"
 	@echo "make fuzz     each fuzz target for SECONDS=$(SECONDS) seconds (clang)"
+	@echo "make starve   every allocation fails in turn, in the dialogs and the tests that are about it"
 	@echo "make kill     a node is killed 100 times in mid-traffic: nothing lost, nothing out of order"
 	@echo "make soak     ten million stanzas, 100,000 set-ups, reloads, dying peers: no growth (SCALE=$(SCALE), SECONDS at most)"
 	@echo "make install  PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)"
@@ -72,6 +73,12 @@ sim:
 mutants:
 	$(call need,$(TEST_PACKAGES))
 	@/usr/bin/python3 -B tests/sim/mutants/run.py --build build/mutants
+
+starve:
+	$(call need,$(TEST_PACKAGES))
+	@cmake --preset asan
+	@cmake --build --preset asan -j $(JOBS)
+	@S2S_STARVE=all ctest --test-dir build/asan -R '^dialog\.|starved|config_memory' --timeout 7200 --output-on-failure -j $(JOBS)
 
 SECONDS ?= 60
 fuzz:

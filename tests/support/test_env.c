@@ -15,12 +15,16 @@ static void *resize(void *user, void *ptr, size_t size)
         free(ptr);
         return NULL;
     }
-    if (t->fail_after == 0)
+    if (t->fail_after == 0) {
+        t->fail_after = t->fail_once ? -1 : 0;
+        t->failed = true;
         return NULL;
+    }
     if (t->fail_after > 0)
         t->fail_after--;
-    t->live += ptr == NULL;
-    return realloc(ptr, size);
+    void *got = realloc(ptr, size);
+    t->live += got && !ptr;
+    return got;
 }
 
 static s2s_err random_bytes(void *user, void *out, size_t len)

@@ -9,6 +9,8 @@ typedef struct test_env {
     s2s_env env;
     uint64_t counter;   /* of the entropy: the same in every run */
     long fail_after;    /* allocations that still succeed; negative: all */
+    bool fail_once;     /* just one fails */
+    bool failed;        /* one did */
     size_t live;        /* blocks not freed */
     char last_log[512]; /* the last line, "level message key=value..." */
 } test_env;
