@@ -218,3 +218,81 @@ Test(records, out_of_memory_leaves_what_there_was)
         cr_assert_lt(after, 20);
     }
 }
+
+static s2s_err restore(const char *remote, s2s_role role)
+{
+    eku_record old = {.remote = remote, .local = "a.example", .role = role, .established = 3, .last_seen = 7};
+    return eku_records_restore(r, &old);
+}
+
+Test(records, what_was_kept_elsewhere_comes_back_once_and_within_the_limit)
+{
+    begin(2);
+    cr_expect_eq(restore("p.example", S2S_INITIATOR), S2S_OK);
+    cr_expect_eq(restore("p.example", S2S_INITIATOR), S2S_E_EXISTS);
+    t.fail_after = 0;
+    cr_expect_eq(restore("p.example", S2S_ACCEPTOR), S2S_E_NOMEM);
+    t.fail_after = -1;
+    cr_expect_eq(restore("p.example", S2S_ACCEPTOR), S2S_OK);
+    cr_expect_eq(restore("q.example", S2S_ACCEPTOR), S2S_E_LIMIT);
+    cr_expect_eq(eku_records_count(r), 2u);
+    cr_assert_not_null(find("p.example", S2S_INITIATOR));
+    cr_expect_eq(find("p.example", S2S_INITIATOR)->established, 3u);
+    cr_expect_eq(find("p.example", S2S_INITIATOR)->last_seen, 7);
+    end();
+}
+
+Test(records, as_many_as_there_are_in_order_and_found_again)
+{
+    enum { MANY = 300 };
+    char name[32];
+    s2s_verdict v = verdict(true, true, true);
+    begin(0);
+    for (int i = 0; i < MANY; i++) {
+        (void)snprintf(name, sizeof name, "p%03d.example", i * 7 % MANY);
+        eku_event e = event(name, S2S_INITIATOR, &v, i);
+        cr_expect(eku_records_note(r, &e));
+    }
+    cr_assert_eq(eku_records_count(r), (size_t)MANY);
+    for (int i = 0; i < MANY; i++) {
+        (void)snprintf(name, sizeof name, "p%03d.example", i);
+        cr_expect_str_eq(eku_records_at(r, (size_t)i)->remote, name);
+        cr_expect_eq(find(name, S2S_INITIATOR), eku_records_at(r, (size_t)i));
+    }
+    end();
+}
+
+/* How a stream that comes in, or one that was established, ended. */
+Test(records, which_ends_are_failures)
+{
+    static const struct {
+        const char *name, *mechanism, *cause;
+        s2s_close close;
+        bool judged, kept;
+        unsigned failed, peer_refused;
+    } ROWS[] = {
+        {"never judged, for no known cause", "none", "", {.origin = S2S_ORIGIN_PEER}, false, false, 0, 0},
+        {"never judged, with a cause", "none", "their CA", {.origin = S2S_ORIGIN_PEER}, false, true, 1, 1},
+        {"never judged, refused in SASL", "none", "", {.origin = S2S_ORIGIN_PEER, .sasl_refused = true}, false, true, 1, 1},
+        {"established, broken", "external", "", {.origin = S2S_ORIGIN_TRANSPORT}, true, true, 1, 0},
+        {"established, our own fault", "external", "", {.origin = S2S_ORIGIN_INTERNAL}, true, true, 1, 0},
+        {"established, in good order", "external", "", {.origin = S2S_ORIGIN_PEER}, true, true, 0, 0},
+        {"established, with an error", "external", "", {.origin = S2S_ORIGIN_PEER, .cond = S2S_COND_RESET}, true, true, 1, 0},
+    };
+    s2s_verdict v = verdict(true, true, true);
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        begin(0);
+        eku_event e = event("p.example", S2S_ACCEPTOR, ROWS[i].judged ? &v : NULL, 1);
+        e.mechanism = ROWS[i].mechanism;
+        e.cause = ROWS[i].cause;
+        e.end = &ROWS[i].close;
+        cr_expect(eku_records_note(r, &e));
+        const eku_record *rec = find("p.example", S2S_ACCEPTOR);
+        cr_expect_eq(rec != NULL, ROWS[i].kept, "%s", ROWS[i].name);
+        if (rec) {
+            cr_expect_eq(rec->failed, ROWS[i].failed, "%s: %u", ROWS[i].name, (unsigned)rec->failed);
+            cr_expect_eq(rec->peer_refused, ROWS[i].peer_refused, "%s", ROWS[i].name);
+        }
+        end();
+    }
+}

@@ -175,3 +175,12 @@ Test(rules, nothing_presented_or_readable)
         cr_expect(!v.trusted && !v.purpose_server && !v.purpose_client && v.expires == 0);
     }
 }
+
+Test(rules, words_of_the_configuration)
+{
+    cr_expect_str_eq(eku_mode_word(EKU_TOLERANT), "tolerant");
+    cr_expect_str_eq(eku_mode_word(EKU_STRICT), "strict");
+    cr_expect_str_eq(eku_ocsp_word(EKU_OCSP_OFF), "off");
+    cr_expect_str_eq(eku_ocsp_word(EKU_OCSP_SOFT), "soft");
+    cr_expect_str_eq(eku_ocsp_word(EKU_OCSP_MUST), "must");
+}
