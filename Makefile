@@ -61,6 +61,7 @@ interop:
 	@$(MAKE) --no-print-directory build
 	@/usr/bin/python3 -B interop/run.py --bindir build/bin --cache build/interop
 	@/usr/bin/python3 -B interop/run_matrix.py --bindir build/bin --cache build/interop --page docs/interop.md
+	@/usr/bin/python3 -B interop/run_features.py --bindir build/bin --cache build/interop --page docs/interop.md
 
 SEEDS ?= 2000
 FIRST ?= 1

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from lab import namespace, program, rootfs, tap
-from matrix import axes, observe, oracle, page
+from matrix import axes, observe, oracle, page, sections
 from matrix.certificates import Certificates
 from matrix.servers import Servers, version
 
@@ -61,6 +61,7 @@ def check_node(process):
 
 
 async def run_phase(given, labs, work, pki, phase, peers, variants):
+    variants = axes.variants_of(phase, variants)
     wanted, results = plan(phase, peers, variants)
     node_variants = [v for v in variants if v not in oracle.NOT_OURS]
     servers = Servers(labs, work / phase.name, pki, given.bindir, phase, peers, variants, node_variants)
@@ -75,14 +76,14 @@ async def run_phase(given, labs, work, pki, phase, peers, variants):
     try:
         servers.start()
         tap.say(f"{phase.name}: servers up after {time.monotonic() - started:.0f} s")
-        got = await observe.run(wanted, servers, progress)
+        got, more = await observe.run(wanted, servers, progress)
     finally:
         servers.stop()
     check_node(servers.by_name[axes.OURS])
     node_log = observe.NodeLog(servers.by_name[axes.OURS].log())
     texts = {p.name: servers.by_name[p.name].log() for p in peers}
     for cell, answer in got.items():
-        results[cell] = (wanted[cell], observe.judge(cell, answer, node_log, texts[cell.peer.name]))
+        results[cell] = (wanted[cell], observe.judge(cell, answer, node_log, texts[cell.peer.name], more))
     wrong = page.differences(results)
     tap.say(f"{phase.name}: {len(got)} cells in {time.monotonic() - started:.0f} s, {len(wrong)} other than expected")
     for line in wrong:
@@ -108,8 +109,8 @@ async def inside(given):
     versions = {p.name: version(labs[p.chroot], p) for p in peers}
     if given.page:
         command = "interop/run_matrix.py" if not (given.quick or given.phase or given.peer) else " ".join(sys.argv)
-        given.page.write_text(page.page(results, versions, phases, peers, variants,
-                                        datetime.date.today().isoformat(), command))
+        sections.put(given.page, sections.MATRIX, page.page(results, versions, phases, peers, variants,
+                                                            datetime.date.today().isoformat(), command))
     tried = [r for r in results.values() if not isinstance(r, str)]
     wrong = len(page.differences(results))
     tap.say(f"logs: {work}")

@@ -91,6 +91,9 @@ class Phase:
     variants: tuple = ()
 
 
+# Good and bad ones by turns of two: with bidi one stream serves a pair, so those at even places are for streams that we open,
+# the others for theirs.
+FEW = ("both", "srv", "srvle", "bothle", "exp", "nyv", "noeku", "rsa", "cli", "any")
 PHASES = (
     Phase("certificates", "certificates", "never"),
     Phase("strict", "certificates", "never", eku="strict"),
@@ -99,9 +102,14 @@ PHASES = (
     Phase("packaged", "packaged", "never"),
     Phase("dialback", "dialback", "fallback"),
     Phase("dialback-direct", "dialback", "fallback", start="direct"),
+    Phase("acks", "certificates", "never", acks=True, variants=FEW),
+    Phase("bidi", "certificates", "never", bidi=True, variants=FEW),
+    Phase("bidi-acks", "certificates", "never", bidi=True, acks=True, variants=FEW),
+    Phase("bidi-acks-direct", "certificates", "never", start="direct", bidi=True, acks=True, variants=FEW),
 )
 # In a phase that is "mixed": domains that have no STARTTLS, and domains without any records.
 MIXED = {"rsa": "direct", "noeku": "direct", "self": "none"}
+REFUSER = "srvle"  # where peers log what goes over the wire: this domain of Prosody's refuses SASL EXTERNAL, and closes
 EJABBERD_BIDI = ("ejabberd24", "ejabberdnew")  # 23.01 has no such module
 QUICK_PHASE = PHASES[0]
 QUICK_VARIANTS = ("both", "srvle", "bothle", "cli", "noeku", "exp", "wrong", "self", "unk")
@@ -140,10 +148,17 @@ class Cell:
         return f"{self.phase.name}/{self.peer.name}/{self.connects}-connect/{self.shows}-show/{self.variant}"
 
 
+def variants_of(phase, variants):
+    """Those of `variants` that are tried in a phase."""
+    return [v for v in variants if not phase.variants or v in phase.variants]
+
+
 def cells(phase, peers, variants):
     for peer in peers:
         for connects in (WE, THEY):
             for shows in (THEY, WE):
                 for variant in variants:
-                    if not (variant == GOOD and shows == WE):  # both good: one cell is enough
+                    if variant == GOOD and shows == WE:  # both good: one cell is enough
+                        continue
+                    if not phase.bidi or variants.index(variant) % 2 == (connects == THEY):
                         yield Cell(phase, peer, connects, shows, variant)

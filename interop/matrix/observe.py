@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 
 from lab.component import Component, body, error_condition
-from matrix.axes import THEY, WE
+from matrix.axes import OURS, THEY, WE
+from matrix import oracle
 from matrix.oracle import DIALBACK, EXTERNAL, REFUSED, silent
 
 AT_ONCE = 12
@@ -58,6 +59,16 @@ class Exchange:
             return "nothing", f"neither message nor error in {wait} s"
 
 
+async def extras(servers, bindir):
+    """{(direction, local, remote): ("bidi", "acks")} of all streams that there are."""
+    child = await asyncio.create_subprocess_exec(
+        str(bindir / "s2sctl"), "status", "--json", "--control", str(servers.directory / OURS / "control.sock"),
+        stdout=asyncio.subprocess.PIPE)
+    out, _ = await child.communicate()
+    return {(s["direction"], s["local"], s["remote"]): tuple(w for w in ("bidi", "acks") if s[w])
+            for s in json.loads(out)["streams"]}
+
+
 async def run(wanted, servers, progress):
     """{cell: (what came of it, the error's text)}; `wanted`: {cell: (expected outcome, why)}"""
     cells = list(wanted)
@@ -76,9 +87,10 @@ async def run(wanted, servers, progress):
         # First all that we open, then all that they open, so that the cells of one pair do not meet.
         for who in (WE, THEY):
             await asyncio.gather(*(one(cell) for cell in cells if cell.connects == who))
+        more = await extras(servers, servers.bindir)
     finally:
         await exchange.close()
-    return got
+    return got, more
 
 
 class NodeLog:
@@ -131,14 +143,18 @@ def peer_mechanism(text, cell):
     return None
 
 
-def judge(cell, answer, node_log, peer_text):
-    """Both ends together. A delivered message needs a stream in our log; a mechanism in both logs must be the same."""
+def judge(cell, answer, node_log, peer_text, more):
+    """Both ends together. A delivered message needs a stream in our log; a mechanism in both logs must be the same; `more`:
+    what extras() says."""
     result, error = answer
     mechanism, at_peer = node_log.mechanism(cell), peer_mechanism(peer_text, cell)
     if result == "delivered":
         outcome = mechanism or "delivered without a stream"
         if at_peer and mechanism and at_peer != mechanism and cell.peer.kind == "ejabberd":
             outcome = f"{mechanism} here, {at_peer} there"
+        has, wanted = more.get(("out" if cell.connects == WE else "in", cell.ours, cell.theirs), ()), oracle.extras(cell)
+        if has != wanted:
+            outcome = f"{outcome} with {' and '.join(has) or 'nothing'}, not {' and '.join(wanted) or 'nothing'}"
     else:
         outcome = REFUSED if result == "error" or silent(cell) else result
     return Seen(outcome, error, node_log.words(cell), at_peer or "")

@@ -125,6 +125,14 @@ def receiver_must_be_good(phase, peer, by_us):
     return peer.kind == "ejabberd" and phase.theirs == "certificates"
 
 
+# Which peers have what, seen alive by run_features.py.
+def extras(cell):
+    """What an authenticated stream also has: "bidi" and "acks", if both ends are told to."""
+    phase, peer = cell.phase, cell.peer
+    bidi = phase.bidi and (peer.kind == "prosody" or peer.name == "ejabberdnew")
+    return tuple(["bidi"] * bidi + ["acks"] * (phase.acks and peer.kind == "prosody"))
+
+
 def expect(cell):
     """(EXTERNAL, DIALBACK or REFUSED, the reason)."""
     possible(cell)

@@ -15,6 +15,12 @@ PHASE_WORDS = {"certificates": "certificates only, dialback off at both ends", "
                "dialback": "dialback allowed at both ends"}
 
 
+EXTRAS = {
+    (False, False): "", (False, True): "; stream management at Prosody too, and seen on every stream with it",
+    (True, False): "; bidirectional streams at both ends, where the peer can, and seen on every stream with it",
+    (True, True): "; bidirectional streams and stream management, where the peer can, and seen on every stream with it"}
+
+
 def sign(result):
     """`result`: (expected, Seen) or a reason why there is none."""
     if isinstance(result, str):
@@ -26,7 +32,7 @@ def sign(result):
 def phase_words(phase):
     tls = "direct TLS" if phase.start == "direct" else "STARTTLS"
     return (f"{PHASE_WORDS[phase.theirs]}; ours `eku: {phase.eku}`, `dialback: {phase.dialback}`; {tls}, "
-            f"TLS up to {phase.tls}")
+            f"TLS up to {phase.tls}" + EXTRAS[(phase.bidi, phase.acks)])
 
 
 def table(results, phase, kind, peers, variants):
@@ -81,7 +87,7 @@ def page(results, versions, phases, peers, variants, when, command):
     for phase in phases:
         lines += ["", f"## {phase.name}", "", phase_words(phase) + "."]
         for kind in HEADINGS:
-            lines += table(results, phase, kind, peers, variants)
+            lines += table(results, phase, kind, peers, axes.variants_of(phase, variants))
     lines += ["", "## Why", "", "| | reason | cells |", "|---|---|---|"] + reasons(results)
     lines += ["", "## What cannot be tried", ""] + impossible(results)
     lines += ["", "## Other than expected", ""] + (wrong or ["None."])

@@ -13,6 +13,7 @@ DIRECT_PORT = 5270
 # ejabberd from 24.10 on sometimes loses the answer to its ClientHello on direct TLS, waits for it for 5 s, and goes on with the
 # next target; without one it says "non-existing domain" (docs/interop-notes.md). So our domains have several.
 OUR_DIRECT_TARGETS = 4
+REFUSES = ['"lab_refuse_external"']
 STANZA_BYTES = 524288  # what Prosody takes; its default
 SMALL_STANZA_BYTES = 20000  # the same where limits are looked at
 OWN_HOST = "server"  # both must have a host of their own beside the components
@@ -192,7 +193,8 @@ class Servers:
         certificates = self.phase.theirs == "certificates"
         modules = ['"s2s_bidi"'] * self.phase.bidi + ['"smacks"'] * self.phase.acks
         if self.phase.wire:
-            shutil.copy(Path(__file__).parents[1] / "prosody/mod_lab_wire.lua", home)
+            for module in ("mod_lab_wire.lua", "mod_lab_refuse_external.lua"):
+                shutil.copy(Path(__file__).parents[1] / "prosody" / module, home)
         config = PROSODY.format(
             home=inside, address=peer.address, s2s_port=topology.S2S_PORT, direct_port=DIRECT_PORT,
             component_port=topology.COMPONENT_PORT, pki=lab.inside(self.pki.directory),
@@ -204,13 +206,16 @@ class Servers:
             host=f"{OWN_HOST}.{peer.name}.{axes.ZONE}")
         for domain in domains_of(peer.name, self.variants):
             config += PROSODY_HOST.format(domain=domain, secret=topology.COMPONENT_SECRET, protocol=protocol,
-                                          modules=", ".join(modules),
+                                          modules=", ".join(modules + REFUSES * self._refuses(domain)),
                                           certificate=lab.inside(self.pki.certificate(domain)),
                                           key=lab.inside(self.pki.key(domain)))
         (home / "prosody.cfg.lua").write_text(config)
         lab.own("prosody", home)
         return self._keep(peer.name, Process(peer.name, lab.chroot_command(
             "prosody", ["/usr/bin/prosody", "-F", "--config", f"{inside}/prosody.cfg.lua"]), self.logs, ready=[]))
+
+    def _refuses(self, domain):
+        return self.phase.wire and domain.split(".")[0] == axes.REFUSER
 
     def _ejabberd(self, peer):
         lab, home = self.labs[peer.chroot], self._home(peer.name, "log", "data")
