@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from lab import namespace, program, rootfs, tap
-from matrix import axes, observe, oracle, page, sections
+from matrix import axes, faults, observe, oracle, page, sections
 from matrix.certificates import Certificates
 from matrix.servers import Servers, version
 
@@ -83,7 +83,7 @@ async def run_phase(given, labs, work, pki, phase, peers, variants):
     node_log = observe.NodeLog(servers.by_name[axes.OURS].log())
     texts = {p.name: servers.by_name[p.name].log() for p in peers}
     for cell, answer in got.items():
-        results[cell] = (wanted[cell], observe.judge(cell, answer, node_log, texts[cell.peer.name], more))
+        results[cell] = (wanted[cell], observe.judge(cell, wanted[cell][0], answer, node_log, texts[cell.peer.name], more))
     wrong = page.differences(results)
     tap.say(f"{phase.name}: {len(got)} cells in {time.monotonic() - started:.0f} s, {len(wrong)} other than expected")
     for line in wrong:
@@ -112,10 +112,13 @@ async def inside(given):
         sections.put(given.page, sections.MATRIX, page.page(results, versions, phases, peers, variants,
                                                             datetime.date.today().isoformat(), command))
     tried = [r for r in results.values() if not isinstance(r, str)]
-    wrong = len(page.differences(results))
+    wrong, lost, too_many = len(page.differences(results)), page.lost(results), faults.too_many(results)
+    for line in lost + [f"{phase}/{peer}: too many lost: {count}" for phase, peer, count in too_many]:
+        tap.say(line)
     tap.say(f"logs: {work}")
-    print(f"matrix: {len(tried) - wrong} passed, {wrong} failed, {len(results) - len(tried)} skipped", flush=True)
-    return 1 if wrong or not tried else 0
+    print(f"matrix: {len(tried) - wrong - len(lost)} passed, {wrong} failed, "
+          f"{len(results) - len(tried) + len(lost)} skipped ({len(lost)} lost to a fault of a peer's)", flush=True)
+    return 1 if wrong or too_many or not tried else 0
 
 
 def main():

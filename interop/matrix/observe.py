@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lab.component import Component, body, error_condition
 from matrix.axes import OURS, THEY, WE
-from matrix import oracle
+from matrix import faults, oracle
 from matrix.oracle import DIALBACK, EXTERNAL, REFUSED, silent
 
 AT_ONCE = 12
@@ -22,6 +22,7 @@ class Seen:
     at_sender: str    # "" or the error that came back
     at_node: str      # what s2sd's log says of the pair, shortened
     at_peer: str      # what the peer's log says
+    fault: str        # "", or the peer's fault that it is, with what its log says
 
 
 class Exchange:
@@ -143,7 +144,7 @@ def peer_mechanism(text, cell):
     return None
 
 
-def judge(cell, answer, node_log, peer_text, more):
+def judge(cell, expected, answer, node_log, peer_text, more):
     """Both ends together. A delivered message needs a stream in our log; a mechanism in both logs must be the same; `more`:
     what extras() says."""
     result, error = answer
@@ -157,4 +158,5 @@ def judge(cell, answer, node_log, peer_text, more):
             outcome = f"{outcome} with {' and '.join(has) or 'nothing'}, not {' and '.join(wanted) or 'nothing'}"
     else:
         outcome = REFUSED if result == "error" or silent(cell) else result
-    return Seen(outcome, error, node_log.words(cell), at_peer or "")
+    fault = faults.lost_answer(cell, peer_text) if outcome != expected else None
+    return Seen(outcome, error, node_log.words(cell), at_peer or "", fault or "")

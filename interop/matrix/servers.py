@@ -10,9 +10,6 @@ from lab.process import Process
 from matrix import axes
 
 DIRECT_PORT = 5270
-# ejabberd from 24.10 on sometimes loses the answer to its ClientHello on direct TLS, waits for it for 5 s, and goes on with the
-# next target; without one it says "non-existing domain" (docs/interop-notes.md). So our domains have several.
-OUR_DIRECT_TARGETS = 4
 REFUSES = ['"lab_refuse_external"']
 STANZA_BYTES = 524288  # what Prosody takes; its default
 SMALL_STANZA_BYTES = 20000  # the same where limits are looked at
@@ -126,8 +123,7 @@ def srv_records(phase, label, variant):
     domain = f"{variant}.{label}.{axes.ZONE}"
     if start == "starttls":
         return [f"_xmpp-server._tcp.{domain}. SRV 5 0 {topology.S2S_PORT}"]
-    targets = OUR_DIRECT_TARGETS if label == axes.OURS else 1
-    return [f"_xmpps-server._tcp.{domain}. SRV {5 + n} 0 {DIRECT_PORT}" for n in range(targets) if start == "direct"]
+    return [f"_xmpps-server._tcp.{domain}. SRV 5 0 {DIRECT_PORT}"] if start == "direct" else []
 
 
 def zone(phase, peers, variants):
