@@ -60,7 +60,7 @@ static s2s__resolved fault_of(const s2s__query *q, const s2s__question *question
         return S2S__RESOLVED_FAILED;
     }
     if (!a) {
-        (void)snprintf(text, S2S_TEXT_MAX, "DNS did not answer within %u ms",
+        (void)snprintf(text, S2S_TEXT_MAX, "DNS did not answer within %u ms: is its server reachable?",
                        (unsigned)q->resolver->env->limits.dns_ms);
         return S2S__RESOLVED_TIMEOUT;
     }

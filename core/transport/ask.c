@@ -92,7 +92,8 @@ static void time_is_up(uv_timer_t *timer)
 {
     s2s__ask *a = timer->data;
     char text[S2S_TEXT_MAX];
-    (void)snprintf(text, sizeof text, "DNS did not answer within %u ms", (unsigned)a->resolver->env->limits.dns_ms);
+    (void)snprintf(text, sizeof text, "DNS did not answer within %u ms: is its server reachable?",
+                   (unsigned)a->resolver->env->limits.dns_ms);
     deliver_failure(a, S2S__RESOLVED_TIMEOUT, S2S_DNSSEC_UNCHECKED, text);
 }
 

@@ -75,6 +75,16 @@ static void say_bound(const s2s__listener *l, char bound[S2S_ADDRESS_MAX])
         s2s__address_print((const struct sockaddr *)&at, bound);
 }
 
+/* What an operator does next. */
+static const char *hint(int status)
+{
+    if (status == UV_EADDRINUSE)
+        return "; ss -ltnp shows by whom";
+    if (status == UV_EADDRNOTAVAIL)
+        return "; ip address shows this machine's own";
+    return status == UV_EACCES ? "; ports below 1024 need root, or a socket that is passed" : "";
+}
+
 s2s_err s2s__listener_new(const s2s_env *env, uv_loop_t *loop, const char *address, s2s__accepted_cb accepted,
                           void *arg, s2s__listener **out, char bound[S2S_ADDRESS_MAX],
                           char why[S2S_TEXT_MAX])
@@ -91,7 +101,7 @@ s2s_err s2s__listener_new(const s2s_env *env, uv_loop_t *loop, const char *addre
     int status = bind_and_listen(l, (const struct sockaddr *)&at);
     if (status < 0) {
         if (why)
-            (void)snprintf(why, S2S_TEXT_MAX, "cannot listen on %s: %s", address, uv_strerror(status));
+            (void)snprintf(why, S2S_TEXT_MAX, "cannot listen on %s: %s%s", address, uv_strerror(status), hint(status));
         s2s__listener_close(l, NULL);
         return S2S_E_IO;
     }

@@ -7,6 +7,7 @@
 
 #include <gnutls/crypto.h>
 
+#include "clock_watch.h"
 #include "protocol/buf.h"
 #include "protocol/log.h"
 
@@ -16,6 +17,7 @@ struct certificates {
     const s2s_env *env;
     const s2s_federation *f;
     uv_timer_t timer;
+    clock_watch clock;
     unsigned looks;
     bool stopped;
 };
@@ -66,6 +68,11 @@ static void on_timer(uv_timer_t *timer)
         certificates_look(c);
 }
 
+static void on_jump(void *user)
+{
+    certificates_look(user);
+}
+
 /* -- life ---------------------------------------------------------------------------------------------- */
 
 s2s_err certificates_new(const s2s_env *env, uv_loop_t *loop, const s2s_federation *f, certificates **out)
@@ -79,6 +86,7 @@ s2s_err certificates_new(const s2s_env *env, uv_loop_t *loop, const s2s_federati
     c->timer.data = c;
     uv_timer_start(&c->timer, on_timer, CERTIFICATES_LOOK_MS, CERTIFICATES_LOOK_MS);
     uv_unref((uv_handle_t *)&c->timer);
+    clock_watch_start(&c->clock, env, loop, on_jump, c);
     *out = c;
     return S2S_OK;
 }
@@ -89,6 +97,7 @@ void certificates_stop(certificates *c)
         return;
     c->stopped = true;
     uv_close((uv_handle_t *)&c->timer, NULL);
+    clock_watch_stop(&c->clock);
 }
 
 void certificates_free(certificates *c)

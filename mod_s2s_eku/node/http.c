@@ -245,7 +245,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 
 static s2s_err say(char why[S2S_TEXT_MAX], const char *address, int error)
 {
-    (void)snprintf(why, S2S_TEXT_MAX, "http: %s: %s", address, strerror(error));
+    (void)snprintf(why, S2S_TEXT_MAX, "http: %s: %s%s", address, strerror(error),
+                   error == EADDRINUSE ? "; ss -ltnp shows by whom" : "");
     return S2S_E_IO;
 }
 

@@ -59,8 +59,10 @@ s2s_err unix_socket_bind(uv_pipe_t *pipe, char *path, mode_t mode, unix_socket *
     if (fchmod(fd, mode) < 0 || bind(fd, (const struct sockaddr *)&address, sizeof address) < 0) {
         int fault = errno;
         close(fd);
-        return fail(S2S_E_IO, path,
-                    fault == ENOENT ? "its directory does not exist" : strerror(fault), why);
+        const char *words = fault == ENOENT   ? "its directory does not exist"
+                            : fault == EACCES ? "Permission denied: s2sd's user cannot write in its directory"
+                                              : strerror(fault);
+        return fail(S2S_E_IO, path, words, why);
     }
     if (lstat(path, &st) < 0 || uv_pipe_open(pipe, fd) < 0) {
         unlink(path);
