@@ -147,6 +147,23 @@ def check_kernel_without(world, node):
     node.start()
 
 
+def check_user(world, node):
+    """Root is given up inside the sandbox; what it read is read again, with the rights of both."""
+    node.stop()
+    subprocess.run(["chmod", "-R", "a+rX", world.dir], check=True)
+    for name in ("run", "state"):
+        subprocess.run(["chown", "-R", "nobody", world.dir / name], check=True)
+    write(world, node, 1, "user: nobody")
+    node.start()
+    status = Path(f"/proc/{node.proc.pid}/status").read_text()
+    assert "\nUid:\t0" not in status and "root was given up" in node.log_text(), status
+    assert node.ask("reload") == {"ok": True, "problems": [], "restart": []}
+    assert node.ping("b.test")["ok"]
+    node.stop()
+    assert not node.control.exists(), "its socket goes with it"
+    node.start()
+
+
 def main(bindir):
     with World(bindir) as world:
         for name in ("run", "state", "ca"):
@@ -168,6 +185,8 @@ def main(bindir):
         else:
             print("this kernel has no Landlock: only that it is told was tested")
         check_kernel_without(world, a)
+        if os.geteuid() == 0:
+            check_user(world, a)
         assert (world.dir / "state" / "a.db").stat().st_size > 0
     print("ok")
 
