@@ -38,7 +38,11 @@ void s2s__federation_deliver(s2s_federation *f, const s2s_stanza *stanza)
 void s2s_federation_resume(s2s_federation *f)
 {
     f->paused = false;
-    for (s2s__stream *s = f->streams; s && !f->paused; s = s->next) {
+    for (size_t left = f->streams_len; left > 0 && !f->paused; left--) {
+        s2s__stream *s = f->turn ? f->turn : f->oldest;
+        if (!s)
+            return;
+        f->turn = s->prev;
         if (s2s__stream_delivers(s))
             s2s__connection_pause(s->connection, false); /* may deliver, and so pause again */
     }

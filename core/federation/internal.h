@@ -133,7 +133,9 @@ struct s2s_federation {
     uv_timer_t reroute_timer;
     s2s__listener **listeners;
     size_t listeners_len;
-    s2s__stream *streams;
+    s2s__stream *streams, *oldest; /* newest first */
+    size_t streams_len;
+    s2s__stream *turn; /* which reads first after a pause; NULL: the oldest */
     size_t accepted; /* streams that were accepted */
     s2s__table links; /* by local and remote */
     size_t congested_links;

@@ -48,7 +48,10 @@ s2s__stream *s2s__stream_new(s2s_federation *f, s2s_role role, s2s_str local, s2
     s->next = f->streams;
     if (f->streams)
         f->streams->prev = s;
+    else
+        f->oldest = s;
     f->streams = s;
+    f->streams_len++;
     return s;
 }
 
@@ -61,6 +64,11 @@ void s2s__stream_free(s2s__stream *s)
         f->streams = s->next;
     if (s->next)
         s->next->prev = s->prev;
+    else
+        f->oldest = s->prev;
+    if (f->turn == s)
+        f->turn = s->prev;
+    f->streams_len--;
     if (s->role == S2S_ACCEPTOR)
         f->accepted--;
     s2s__dial_cancel(s->dial);
@@ -299,7 +307,10 @@ static void on_stanza(void *owner, const s2s_stanza *stanza)
 {
     s2s__stream *s = owner;
     s->stanzas_in++;
+    bool before = s->f->paused;
     s2s__federation_deliver(s->f, stanza);
+    if (s->f->paused && !before)
+        s->f->turn = s->prev; /* the others come first when it goes on */
 }
 
 static void on_rejected(void *owner, const s2s_stanza *stanza, s2s_stanza_error error)

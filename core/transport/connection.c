@@ -121,6 +121,8 @@ static void set_timer(s2s__connection *c)
     s2s_time by = c->over ? c->linger_by : s2s_session_deadline(c->session);
     if (c->is_writing && c->stalled_by < by)
         by = c->stalled_by;
+    if (c->broken && !c->paused && !c->over && c->broken_by < by)
+        by = c->broken_by;
     if (by == c->timer_at)
         return;
     c->timer_at = by;
@@ -136,6 +138,18 @@ void s2s__conn_note_progress(s2s__connection *c)
 {
     c->stalled_size = uv_stream_get_write_queue_size((const uv_stream_t *)c->tcp);
     c->stalled_by = s2s__conn_now(c) + c->io->env->limits.stall_ms;
+}
+
+void s2s__conn_broken(s2s__connection *c, const char *why)
+{
+    if (c->over) {
+        s2s__conn_close_handles(c);
+        return;
+    }
+    c->broken = why;
+    c->broken_by = s2s__conn_now(c) + c->io->env->limits.close_ms;
+    if (!c->established)
+        s2s_session_lost(c->session, s2s__conn_now(c), why);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -154,6 +168,8 @@ static void on_timer(uv_timer_t *timer)
         else
             s2s_session_lost(c->session, s2s__conn_now(c), "the peer does not take what we send");
     }
+    if (c->broken && !c->paused && s2s__conn_now(c) >= c->broken_by)
+        s2s_session_lost(c->session, s2s__conn_now(c), c->broken);
     if (!c->over)
         s2s_session_tick(c->session, s2s__conn_now(c));
     s2s__conn_drive(c);
@@ -212,7 +228,9 @@ static void take_event(s2s__connection *c, const s2s_event *e)
     case S2S_EV_OPEN: c->ops->open(c->owner, e->local, e->remote); return;
     case S2S_EV_START_TLS: start_tls(c, e->local); return;
     case S2S_EV_VERIFY: c->ops->verify(c->owner, e->local, e->remote); return;
-    case S2S_EV_ESTABLISHED: c->ops->established(c->owner, e->local, e->remote); return;
+    case S2S_EV_ESTABLISHED:
+        c->established = true;
+        c->ops->established(c->owner, e->local, e->remote); return;
     case S2S_EV_STANZA: c->ops->stanza(c->owner, e->stanza); return;
     case S2S_EV_REJECTED: c->ops->rejected(c->owner, e->stanza, e->error); return;
     case S2S_EV_PAIR:
@@ -221,6 +239,18 @@ static void take_event(s2s__connection *c, const s2s_event *e)
     case S2S_EV_DIALBACK_ANSWER: c->ops->dialback(c->owner, e); return;
     case S2S_EV_ACKED: c->ops->progress(c->owner); return;
     case S2S_EV_CLOSED: session_closed(c, e); return;
+    }
+}
+
+/* After a pause. */
+static void read_on(s2s__connection *c)
+{
+    if (c->handshake_done)
+        s2s__conn_read_plain(c); /* what TLS still holds */
+    s2s__conn_drive(c);          /* acknowledgements that were held back */
+    if (c->eof && !c->over && !c->paused) {
+        s2s_session_lost(c->session, s2s__conn_now(c), c->broken ? c->broken : "the peer closed the connection");
+        s2s__conn_drive(c);
     }
 }
 
@@ -233,6 +263,10 @@ void s2s__conn_drive(s2s__connection *c)
     while (!c->over && s2s_session_next_event(c->session, &e) != S2S_EV_NONE)
         take_event(c, &e);
     c->busy = false;
+    if (c->resumed) {
+        c->resumed = false;
+        read_on(c);
+    }
     if (c->closing)
         return;
     s2s__conn_mark_dirty(c);
@@ -376,7 +410,7 @@ s2s_err s2s__connection_send(s2s__connection *c, const s2s_stanza *stanza)
 {
     if (c->over)
         return S2S_E_STATE;
-    if (s2s__connection_pending(c) > c->io->env->limits.output_bytes)
+    if (c->broken || s2s__connection_pending(c) > c->io->env->limits.output_bytes)
         return S2S_E_LIMIT;
     s2s_err err = s2s_session_send(c->session, stanza);
     s2s__conn_mark_dirty(c);
@@ -397,29 +431,30 @@ void s2s__connection_close(s2s__connection *c, s2s_cond cond, const char *text)
 {
     if (c->over)
         return;
+    c->parting = true;
+    s2s__connection_pause(c, false);
     s2s_session_close(c->session, s2s__conn_now(c), cond, text);
     s2s__conn_drive(c);
 }
 
 void s2s__connection_pause(s2s__connection *c, bool pause)
 {
-    if (c->paused == pause || c->over)
+    if (c->paused == pause || c->over || (pause && (c->parting || !s2s_session_is_open(c->session))))
         return;
     c->paused = pause;
-    s2s_session_hold(c->session, pause);
+    s2s_session_hold(c->session, s2s__conn_now(c), pause);
     if (pause) {
         uv_read_stop((uv_stream_t *)c->tcp);
         return;
     }
+    if (c->broken)
+        c->broken_by = s2s__conn_now(c) + c->io->env->limits.close_ms;
     if (!c->eof)
         s2s__conn_read_start(c);
-    if (c->handshake_done)
-        s2s__conn_read_plain(c); /* what TLS still holds */
-    s2s__conn_drive(c);          /* acknowledgements that were held back */
-    if (c->eof && !c->over && !c->paused) {
-        s2s_session_lost(c->session, s2s__conn_now(c), "the peer closed the connection");
-        s2s__conn_drive(c);
-    }
+    if (c->busy) /* what the caller looks at would move */
+        c->resumed = true;
+    else
+        read_on(c);
 }
 
 size_t s2s__connection_pending(const s2s__connection *c)

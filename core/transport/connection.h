@@ -75,7 +75,7 @@ void s2s__connection_acks(const s2s__connection *c, s2s_acks *out);
 const s2s_stanza *s2s__connection_unacknowledged(s2s__connection *c);
 /* The close handshake; `cond` S2S_COND_NONE for a plain close. */
 void s2s__connection_close(s2s__connection *c, s2s_cond cond, const char *text);
-/* Stops or goes on reading from the peer. */
+/* Stops or goes on reading from an established stream's peer. A stream that is closed, by either side, is read to its end. */
 void s2s__connection_pause(s2s__connection *c, bool pause);
 
 size_t s2s__connection_pending(const s2s__connection *c); /* bytes not yet taken by the kernel */

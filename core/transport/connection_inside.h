@@ -36,7 +36,12 @@ struct s2s__connection {
     s2s_time linger_by;
     s2s_time timer_at;        /* when the timer goes off; S2S_NEVER: it does not run */
     unsigned open_handles;
-    bool is_dirty, is_writing, is_shutting, handshake_done, paused, eof;
+    bool is_dirty, is_writing, is_shutting, handshake_done, established, eof;
+    bool paused;
+    bool parting;             /* we close it: what has come is read, whatever its receiver says */
+    bool resumed;             /* inside drive(): reading goes on when that is done */
+    const char *broken;       /* why nothing can be sent any more; NULL: it can. What came before is read to its end */
+    s2s_time broken_by;       /* until then, if it is not paused */
     bool over;                /* the session has ended */
     bool shut;                /* our half is closed; the peer's is awaited until linger_by */
     bool closing;             /* uv_close was called */
@@ -56,6 +61,8 @@ void s2s__conn_note_use(s2s__connection *c);
 void s2s__conn_close_handles(s2s__connection *c);
 /* The stall clock begins anew. */
 void s2s__conn_note_progress(s2s__connection *c);
+/* What the peer sent before it went still counts: it is waited for, for limits.close_ms at most. */
+void s2s__conn_broken(s2s__connection *c, const char *why);
 
 /* connection_write.c. Output is collected and sent once per loop turn. */
 size_t s2s__conn_unsent(const s2s__connection *c); /* bytes that wait here, before libuv */

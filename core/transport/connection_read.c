@@ -74,7 +74,9 @@ static void input_ended(s2s__connection *c, ssize_t why)
     }
     if (!c->over && !c->paused)
         s2s_session_lost(c->session, s2s__conn_now(c),
-                         why == UV_EOF ? "the peer closed the connection" : uv_strerror((int)why));
+                         c->broken       ? c->broken
+                         : why == UV_EOF ? "the peer closed the connection"
+                                         : uv_strerror((int)why));
     s2s__conn_drive(c);
 }
 

@@ -23,7 +23,7 @@ size_t s2s__conn_unsent(const s2s__connection *c)
 /* While libuv writes, on_written() goes on. */
 void s2s__conn_mark_dirty(s2s__connection *c)
 {
-    if (c->is_dirty || c->closing || c->is_writing || s2s__conn_unsent(c) == 0)
+    if (c->is_dirty || c->closing || c->is_writing || c->broken || s2s__conn_unsent(c) == 0)
         return;
     c->is_dirty = true;
     c->next_dirty = c->io->dirty;
@@ -51,7 +51,7 @@ static void on_written(uv_write_t *req, int status)
     if (c->closing)
         return;
     if (status < 0) {
-        s2s_session_lost(c->session, s2s__conn_now(c), uv_strerror(status));
+        s2s__conn_broken(c, uv_strerror(status));
         s2s__conn_drive(c);
         return;
     }
@@ -78,7 +78,7 @@ static size_t write_out(s2s__connection *c, const uint8_t *bytes, size_t len)
     uv_buf_t buf = uv_buf_init((char *)(uintptr_t)bytes, (unsigned)len);
     int n = uv_try_write(stream, &buf, 1);
     if (n < 0 && n != UV_EAGAIN) {
-        s2s_session_lost(c->session, s2s__conn_now(c), uv_strerror(n));
+        s2s__conn_broken(c, uv_strerror(n));
         return len;
     }
     size_t sent = n > 0 ? (size_t)n : 0;
@@ -92,7 +92,7 @@ static size_t write_out(s2s__connection *c, const uint8_t *bytes, size_t len)
     c->request->write.data = c;
     n = uv_write(&c->request->write, stream, &buf, 1, on_written);
     if (n < 0) {
-        s2s_session_lost(c->session, s2s__conn_now(c), uv_strerror(n));
+        s2s__conn_broken(c, uv_strerror(n));
         return len;
     }
     c->is_writing = true;
@@ -104,7 +104,7 @@ void s2s__conn_flush(s2s__connection *c)
 {
     const uint8_t *bytes;
     size_t len;
-    if (c->closing || c->is_writing)
+    if (c->closing || c->is_writing || c->broken)
         return;
     s2s__conn_note_use(c);
     s2s__conn_collect(c);
@@ -142,6 +142,10 @@ void s2s__conn_finish_if_sent(s2s__connection *c)
 {
     if (!c->over || c->closing || c->is_writing || c->is_shutting)
         return;
+    if (c->broken) {
+        s2s__conn_close_handles(c);
+        return;
+    }
     c->is_shutting = true;
     if (c->paused && !c->eof)
         (void)s2s__conn_read_start(c); /* to see the end */

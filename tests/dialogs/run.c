@@ -405,7 +405,7 @@ static bool act(play *p, const char *word, const char *arg)
     } else if (strcmp(word, "close") == 0) {
         s2s_session_close(p->s, p->now, cond_named(arg, cond_len), rest);
     } else if (strcmp(word, "hold") == 0 || strcmp(word, "release") == 0) {
-        s2s_session_hold(p->s, word[0] == 'h');
+        s2s_session_hold(p->s, p->now, word[0] == 'h');
     } else if (strcmp(word, "unacknowledged") == 0) {
         take_back(p);
     } else if (strcmp(word, "lost") == 0) {

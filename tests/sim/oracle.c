@@ -245,6 +245,10 @@ void oracle_stream_ended(const sim_ending *e)
                 e->graceful ? "" : ", broken", struck ? ", struck" : "", e->text);
     if (!struck && e->graceful)
         return;
+    if (!struck && e->held && !e->excused) {
+        o.totals.breaks++;
+        return;
+    }
     if (!struck && !e->excused)
         oracle_fail("a stream of d%03d to d%03d broke, but nothing has struck it: %s", e->from, e->to, e->text);
     p->excused_until = sim_now() + 1;

@@ -45,7 +45,8 @@ typedef struct sim_ending {
     int from, to, at_server, to_server;
     uint64_t since;
     bool established, graceful;
-    bool excused;      /* something that the wires do not show may have ended it: memory, a receiver that holds */
+    bool excused;      /* something that the wires do not show may have ended it: memory, time */
+    bool held;         /* a receiver that holds may have: it breaks, but that excuses nothing else */
     uint64_t handed;   /* stanzas that were handed to it */
     const char *text;
 } sim_ending;

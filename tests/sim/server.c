@@ -202,13 +202,13 @@ static void on_stream(void *user, const s2s_stream_info *info, const s2s_close *
         .to_server = sim_world_of()->owner[remote],
         .since = info->since * SIM_MS,
         .established = (info->role == S2S_INITIATOR || info->bidi) && strcmp(info->mechanism, "none") != 0,
-        /* A receiver that holds while the stream is closed, by either side, drops what it has not read within
-         * limits.close_ms; and it may read what an earlier stream brought later than what this one did. */
-        .graceful = end->origin != S2S_ORIGIN_TRANSPORT && end->cond == S2S_COND_NONE && !sim_has(plan, FAULT_HOLD),
+        .graceful = end->origin != S2S_ORIGIN_TRANSPORT && end->cond == S2S_COND_NONE,
         /* The peer may run out of time in the moment in which we are done. A certificate that ends takes its stream with it (RFC 6120 section 13.7.2.3). */
         .excused = (end->origin == S2S_ORIGIN_PEER && end->cond == S2S_COND_CONNECTION_TIMEOUT) ||
-                   sim_has(plan, FAULT_MEMORY) || sim_has(plan, FAULT_HOLD) ||
+                   sim_has(plan, FAULT_MEMORY) ||
                    (end->cond == S2S_COND_RESET && (sim_has(plan, FAULT_PAPERS) || sim_has(plan, FAULT_KEYS))),
+        /* Who is not read from for long gives up, and so does who was closed and hears nothing of it. Nothing is lost or overtaken by that. */
+        .held = sim_has(plan, FAULT_HOLD) && end->origin == S2S_ORIGIN_TRANSPORT,
         .handed = info->stanzas_out,
         .text = end->text,
     });

@@ -150,8 +150,10 @@ S2S_API void s2s_session_lost(s2s_session *s, s2s_time now, const char *text);
  * acknowledged, oldest first; NULL: no more. The peer may have it all the same. Valid until the next call on `s`. */
 S2S_API const s2s_stanza *s2s_session_unacknowledged(s2s_session *s);
 
-/* While `hold`, the peer's questions wait for their answer: what it sent is not safe with us yet. */
-S2S_API void s2s_session_hold(s2s_session *s, bool hold);
+/* While `hold`, the caller feeds nothing of an established stream, and its clocks stand still: what the peer has said
+ * meanwhile is not known yet. The peer's questions (XEP-0198) wait for their answer, as what it sent is not safe with us; now
+ * and then it is told the old number again, so that it sees that somebody is there. Closing ends a hold. */
+S2S_API void s2s_session_hold(s2s_session *s, s2s_time now, bool hold);
 
 /* How stream management stands. */
 typedef struct s2s_acks {

@@ -2,6 +2,8 @@
 /* health.c: is the peer still there, and is the stream still needed? (RFC 6120 section 4.6) */
 #include "protocol/session/machine.h"
 
+enum { TELL_MS = 15000 }; /* while held: peers wait a minute or more for an answer */
+
 void s2s__health_begin(s2s_session *s)
 {
     const s2s_limits *l = &s->env->limits;
@@ -13,6 +15,8 @@ void s2s__health_begin(s2s_session *s)
 
 s2s_time s2s__health_deadline(const s2s_session *s)
 {
+    if (s->health.held)
+        return s->sm.state == SM_ON ? s->health.tell_at : S2S_NEVER;
     return s->health.check_at < s->health.idle_at ? s->health.check_at : s->health.idle_at;
 }
 
@@ -44,8 +48,37 @@ static void check_idle(s2s_session *s)
 
 void s2s__health_tick(s2s_session *s)
 {
+    if (s->health.held) {
+        s->health.tell_at = s->now + TELL_MS;
+        s2s__sm_repeat(s);
+        return;
+    }
     if (s->now >= s->health.idle_at)
         check_idle(s);
     if (s->state == ESTABLISHED && s->now >= s->health.check_at)
         check(s);
+}
+
+static s2s_time later(s2s_time at, s2s_time ms)
+{
+    return at == S2S_NEVER ? at : at + ms;
+}
+
+void s2s_session_hold(s2s_session *s, s2s_time now, bool hold)
+{
+    s2s__health *h = &s->health;
+    s->now = now;
+    if (h->held == hold)
+        return;
+    h->held = hold;
+    if (hold) {
+        h->held_at = now;
+        h->tell_at = now + TELL_MS;
+        return;
+    }
+    s2s_time stood = now - h->held_at;
+    h->heard_at += stood;
+    h->check_at = later(h->check_at, stood);
+    h->idle_at = later(h->idle_at, stood);
+    s2s__sm_stood(s, stood);
 }

@@ -61,6 +61,8 @@ typedef struct s2s__health {
     s2s_time heard_at;           /* the last bytes of the peer's */
     s2s_time check_at, idle_at;  /* when we look next; S2S_NEVER: not at all */
     uint64_t stanzas, before;    /* both ways: now, and when we looked last */
+    bool held;                   /* the caller does not read: the clocks stand still */
+    s2s_time held_at, tell_at;   /* since when; when the peer is told that we are there */
 } s2s__health;
 
 struct s2s_session {
@@ -170,6 +172,8 @@ void s2s__sm_handled(s2s_session *s);                        /* a stanza of the 
 void s2s__sm_answer(s2s_session *s);                         /* an <a/> if one is owed and may go out */
 void s2s__sm_tell(s2s_session *s);                           /* an <a/> */
 void s2s__sm_before_end(s2s_session *s);
+void s2s__sm_repeat(s2s_session *s);                         /* the last <a/> again: we are there */
+void s2s__sm_stood(s2s_session *s, s2s_time ms);             /* no answer could be seen for so long */
 void s2s__sm_probe(s2s_session *s);                          /* an <r/>, to see whether the peer is alive */
 s2s_time s2s__sm_deadline(const s2s_session *s);             /* when to ask, or when the peer is overdue */
 void s2s__sm_tick(s2s_session *s);

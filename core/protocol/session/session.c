@@ -453,7 +453,7 @@ s2s_time s2s_session_deadline(const s2s_session *s)
         return S2S_NEVER;
     if (s->state == ESTABLISHED) {
         s2s_time ack = s2s__sm_deadline(s), health = s2s__health_deadline(s);
-        return ack < health ? ack : health;
+        return s->health.held || health < ack ? health : ack;
     }
     return s->state == CLOSING || s->state == DRAINING ? s->close_by : s->negotiate_by;
 }
@@ -467,7 +467,8 @@ void s2s_session_tick(s2s_session *s, s2s_time now)
         note_close(s, S2S_ORIGIN_LOCAL, S2S_COND_NONE, S2S_STR("the peer did not close"));
         finish(s, false);
     } else if (s->state == ESTABLISHED) {
-        s2s__sm_tick(s);
+        if (!s->health.held)
+            s2s__sm_tick(s);
         s2s__health_tick(s);
     } else {
         s2s__fail(s, S2S_COND_CONNECTION_TIMEOUT, "negotiation took too long");

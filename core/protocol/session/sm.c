@@ -147,9 +147,18 @@ void s2s__sm_tell(s2s_session *s)
     }
 }
 
+void s2s__sm_repeat(s2s_session *s)
+{
+    char element[ELEMENT_MAX];
+    if (s->sm.state != SM_ON || s->out.len - s->sm.kept >= ANSWER_ROOM)
+        return;
+    (void)snprintf(element, sizeof element, "<a xmlns='" NS_SM "' h='%" PRIu32 "'/>", s->sm.told);
+    (void)put(s, element);
+}
+
 void s2s__sm_answer(s2s_session *s)
 {
-    if (s->sm.owed && !s->sm.held && s->out.len - s->sm.kept < ANSWER_ROOM)
+    if (s->sm.owed && !s->health.held && s->out.len - s->sm.kept < ANSWER_ROOM)
         s2s__sm_tell(s);
 }
 
@@ -373,6 +382,12 @@ void s2s__sm_tick(s2s_session *s)
         s2s__fail(s, S2S_COND_CONNECTION_TIMEOUT, "the peer does not acknowledge"); /* ST-23 */
 }
 
+void s2s__sm_stood(s2s_session *s, s2s_time ms)
+{
+    if (s->sm.asked_at != S2S_NEVER)
+        s->sm.asked_at = s->sm.asked_at + ms < s->now ? s->sm.asked_at + ms : s->now;
+}
+
 /* -- taking back --------------------------------------------------------------------------------------- */
 
 /* What is kept was written by s2s_stanza_write(), so it is cut up again by its form, in place: that needs no memory, and what is
@@ -488,11 +503,6 @@ const s2s_stanza *s2s_session_unacknowledged(s2s_session *s)
         found = cut_up(&c, &s->sm.taken);
     }
     return found ? &s->sm.taken : NULL;
-}
-
-void s2s_session_hold(s2s_session *s, bool hold)
-{
-    s->sm.held = hold;
 }
 
 void s2s_session_acks(const s2s_session *s, s2s_acks *out)

@@ -28,7 +28,6 @@ typedef struct s2s__sm {
     unsigned requests;     /* <enable/> that came (CX-13) */
     bool offered;          /* initiator: by the peer, when authenticated */
     bool owed;             /* the peer has asked for an <a/> */
-    bool held;             /* the caller does not want one to go out now */
     unsigned asked;        /* how often; 0: we wait for no <enabled/> and no <a/> */
     uint64_t asked_to;     /* offset of the last question */
     s2s_time ask_by;       /* when to ask about what has left since; S2S_NEVER: nothing has */

@@ -238,3 +238,124 @@ Test(acks, stop_while_a_new_stream_is_tried_bounces)
     cr_expect_eq(n.a.count, 3u);
     finish();
 }
+
+/* -- a receiver that says stop ------------------------------------------------------------------------- */
+
+/* What b got for the first time is 0, 1, 2... up to `count`; it may have got some again. */
+static void expect_all_in_order(int count)
+{
+    int next = 0;
+    for (size_t i = 1; i < n.b.count; i++) {
+        char want[64];
+        (void)snprintf(want, sizeof want, "message  %d x@a.example <body>%d</body>", next, next);
+        next += strcmp(n.b.received[i], want) == 0;
+    }
+    cr_expect_eq(next, count, "SZ-04: %d of %d", next, count);
+    cr_expect_eq(n.a.count, 0u, "nothing bounced");
+}
+
+static bool has_all(int count)
+{
+    char want[64];
+    (void)snprintf(want, sizeof want, "message  %d x@a.example <body>%d</body>", count - 1, count - 1);
+    for (size_t i = n.b.count; i > 0; i--) {
+        if (strcmp(n.b.received[i - 1], want) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void run_until_b_has(int count)
+{
+    while (!has_all(count)) {
+        if (n.b.hold)
+            s2s_federation_resume(n.b.f);
+        uv_run(&n.loop, UV_RUN_ONCE);
+    }
+}
+
+/* b.example holds while 2000 stanzas are on their way, more than fit into the pipe. */
+static void fill_a_receiver_that_holds(int count)
+{
+    net_begin(&n);
+    n.a.t.env.limits.close_ms = n.b.t.env.limits.close_ms = 200;
+    net_begin_nodes(&n);
+    (void)node_send(&n.a, "b.example", "first");
+    net_until(&n, &n.b.count, 1);
+    n.b.hold = true;
+    send_many(0, count);
+    net_until(&n, &n.b.count, 2);
+}
+
+Test(acks, a_sender_that_closes_while_the_receiver_holds_loses_nothing)
+{
+    fill_a_receiver_that_holds(10 * MANY);
+    cr_expect_eq(s2s_federation_close_remote(n.a.f, S2S_STR("b.example")), 1u);
+    net_until(&n, &n.a.ended, 1);
+    run_until_b_has(10 * MANY);
+    expect_all_in_order(10 * MANY);
+    n.b.hold = false;
+    s2s_federation_resume(n.b.f);
+    net_end(&n);
+}
+
+Test(acks, a_receiver_that_closes_while_it_holds_takes_what_has_come)
+{
+    fill_a_receiver_that_holds(10 * MANY);
+    cr_expect_eq(s2s_federation_close_remote(n.b.f, S2S_STR("a.example")), 1u);
+    net_until(&n, &n.b.ended, 1);
+    cr_expect_eq(n.b.last_end.cond, S2S_COND_NONE);
+    cr_expect_neq(n.b.last_end.origin, S2S_ORIGIN_TRANSPORT, "ST-19: both have said that it ends: %s", n.b.last_end.text);
+    run_until_b_has(10 * MANY);
+    expect_all_in_order(10 * MANY);
+    n.b.hold = false;
+    s2s_federation_resume(n.b.f);
+    net_end(&n);
+}
+
+Test(acks, a_stop_while_the_receiver_holds_loses_nothing)
+{
+    fill_a_receiver_that_holds(10 * MANY);
+    s2s_federation_stop(n.b.f);
+    net_until_true(&n, &n.b.stopped);
+    size_t bounced = n.a.count;
+    while (n.a.count + n.b.count - 1 < 10 * MANY)
+        uv_run(&n.loop, UV_RUN_ONCE);
+    cr_expect_leq(bounced, (size_t)10 * MANY);
+    net_end(&n);
+}
+
+/* Three senders; the receiver says stop after each delivery: each of them gets its turn. */
+Test(federation_pause, every_stream_gets_its_turn)
+{
+    enum { EACH = 300 };
+    node c = {0};
+    size_t of_a = 0, of_c = 0;
+    net_begin(&n);
+    net_begin_nodes(&n);
+    net_begin_node(&n, &c, "c.example");
+    char why[S2S_TEXT_MAX] = "";
+    cr_assert_eq(s2s_federation_route(c.f, "b.example", n.b.address, n.tls, why), S2S_OK, "%s", why);
+    (void)node_send(&n.a, "b.example", "a");
+    (void)node_send(&c, "b.example", "c");
+    net_until(&n, &n.b.count, 2);
+    n.b.hold = true;
+    for (int i = 0; i < EACH; i++) {
+        (void)node_send(&n.a, "b.example", "a");
+        (void)node_send(&c, "b.example", "c");
+    }
+    while (n.b.count < 2 + 2 * EACH) {
+        s2s_federation_resume(n.b.f);
+        uv_run(&n.loop, UV_RUN_ONCE);
+    }
+    for (size_t i = 0; i < n.b.count; i++) {
+        of_a += has(n.b.received[i], "x@a.example");
+        of_c += has(n.b.received[i], "x@c.example");
+    }
+    cr_expect_eq(of_a, (size_t)EACH + 1);
+    cr_expect_eq(of_c, (size_t)EACH + 1);
+    n.b.hold = false;
+    s2s_federation_resume(n.b.f);
+    net_end_node(&n, &c);
+    net_end(&n);
+}
