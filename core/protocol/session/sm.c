@@ -12,8 +12,9 @@
 enum {
     REQUESTS_MAX = 2,      /* <enable/>: the second is refused, the third ends the stream (CX-13) */
     ASK_BYTES = 16384,     /* written between two questions; before <enabled/> no more is sent */
-    ASK_MS = 40,           /* at the latest so long after something left, if nothing is asked already... */
-    ASK_WITH_MS = 20,      /* ...and with the next stanza after so long: in its record, not in one of its own */
+    QUIET_MS = 40,         /* asked when nothing has left for so long, before both sides give back what they need to read... */
+    ASK_WITH_MS = 100,     /* ...or with the next stanza so long after the first: in its record, not in one of its own... */
+    ASK_MS = 200,          /* ...or so long after it at the latest. Unless something is asked already */
     WINDOW_PART = 2,       /* stanzas between two questions: no more than the window by this */
     ANSWER_ROOM = 32768,   /* no <a/> is written while more than this waits to be sent: the answer stays owed */
     ELEMENT_MAX = 256,     /* our own nonzas */
@@ -55,13 +56,23 @@ static void drop(s2s_session *s, size_t len)
         s2s__buf_emptied(&s->out); /* an idle stream holds no buffer: s2s_session_rest */
 }
 
+/* Something that no question is behind. The time to ask is not moved with each stanza: s2s__sm_tick looks. */
+static void left(s2s_session *s)
+{
+    s->sm.left_at = s->now;
+    if (s->sm.ask_by != S2S_NEVER)
+        return;
+    s->sm.unasked_at = s->now;
+    s->sm.ask_by = s->now + QUIET_MS;
+}
+
 void s2s__sm_sent(s2s_session *s, size_t len)
 {
     s->sm.kept += len;
     if (s->sm.asked > 0 && s->sm.asked_at == S2S_NEVER)
         s->sm.asked_at = s->now;
-    if (s->sm.ask_by == S2S_NEVER && s->sm.state == SM_ON && unasked(&s->sm) > 0)
-        s->sm.ask_by = s->now + ASK_MS;
+    if (s->sm.state == SM_ON && unasked(&s->sm) > 0)
+        left(s);
     if (s->sm.ends.len == 0)
         drop(s, s->sm.kept);
 }
@@ -99,7 +110,7 @@ static bool ask_now(const s2s_session *s)
     if (m->base + s->out.len - m->asked_to >= ASK_BYTES || unasked(m) >= s->env->limits.unacked_stanzas / WINDOW_PART)
         return true;
     return m->asked == 0 && (!s2s__sm_has_room(s) ||
-                             (m->ask_by != S2S_NEVER && s->now >= m->ask_by - (ASK_MS - ASK_WITH_MS)));
+                             (m->ask_by != S2S_NEVER && s->now >= m->unasked_at + ASK_WITH_MS));
 }
 
 bool s2s__sm_has_room(const s2s_session *s)
@@ -203,8 +214,8 @@ static void ask_soon(s2s_session *s, bool moves)
 {
     if (moves && ask_now(s))
         ask(s);
-    else if (s->sm.ask_by == S2S_NEVER)
-        s->sm.ask_by = s->now + ASK_MS;
+    else
+        left(s);
 }
 
 static void enabled(s2s_session *s)
@@ -376,7 +387,10 @@ void s2s__sm_tick(s2s_session *s)
 {
     if (s->now < s2s__sm_deadline(s))
         return;
-    if (s->sm.asked == 0)
+    s2s_time quiet_at = s->sm.left_at + QUIET_MS, most = s->sm.unasked_at + ASK_MS;
+    if (s->sm.asked == 0 && s->now < quiet_at && s->now < most)
+        s->sm.ask_by = quiet_at < most ? quiet_at : most;
+    else if (s->sm.asked == 0)
         ask(s);
     else
         s2s__fail(s, S2S_COND_CONNECTION_TIMEOUT, "the peer does not acknowledge"); /* ST-23 */

@@ -30,7 +30,8 @@ typedef struct s2s__sm {
     bool owed;             /* the peer has asked for an <a/> */
     unsigned asked;        /* how often; 0: we wait for no <enabled/> and no <a/> */
     uint64_t asked_to;     /* offset of the last question */
-    s2s_time ask_by;       /* when to ask about what has left since; S2S_NEVER: nothing has */
+    s2s_time ask_by;       /* when to think of asking about what has left since; S2S_NEVER: nothing has */
+    s2s_time unasked_at, left_at; /* the first of it, the last */
     uint32_t asked_h;      /* the count that answers it, if all arrives */
     s2s_time asked_at;     /* when the first question left, or the last answer came; S2S_NEVER: it has not left */
     s2s_time rtt;          /* of the last answer */
