@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Measures two nodes on loopback, and the floor (s2s-floor) in turn with them, so that both meet the same machine.
 
-Prints a table of medians with their spread and the ratio to the floor, then one JSON object. Nothing is judged but
-this: a run in which a stanza is lost, doubled or out of order ends it with status 1."""
+Prints a table of medians with their spread and the ratio to the floor, and what Prosody and ejabberd take under the same load
+(peers.py, where the machine allows it), then one JSON object. Nothing is judged but this: a run in which a stanza is lost, doubled or out of order ends it with status 1."""
 
 import argparse
 import json
@@ -22,6 +22,8 @@ OPEN_FILES = 65536
 START_SECONDS = 60
 LOAD_SECONDS = 600  # on a machine that is busy otherwise
 FLOOR, NODE = "floor", "node"
+PEER_RUNS, PEER_COLUMN = 3, 114  # the table's width before their columns
+PEERS = ("prosody", "ejabberd")
 
 
 def free_port():
@@ -116,6 +118,7 @@ class Pair:
 class Bench:
     def __init__(self, arguments, work):
         self.bindir, self.runs, self.quick = arguments.bindir, arguments.runs, arguments.quick
+        self.skipped = []  # peers, and why
         self.work, self.pki = work, f"{work}/pki"
         self.samples = {}  # (quantity, unit, kind) -> values
         os.mkdir(self.pki)
@@ -218,6 +221,20 @@ class Bench:
             self.idle()
             self.start()
 
+    def peers(self):
+        """Others under the same load. They are not run in turn with the floor: for the order of magnitude."""
+        command = [sys.executable, "-B", os.path.join(os.path.dirname(os.path.abspath(__file__)), "peers.py"),
+                   "--bindir", self.bindir, "--runs", str(min(self.runs, PEER_RUNS))] + ["--quick"] * self.quick
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+        if done.returncode != 0:
+            self.skipped.append(f"peers.py ended with status {done.returncode}")
+        for line in done.stdout.splitlines():
+            said = json.loads(line)
+            if "skipped" in said:
+                self.skipped.append(said["skipped"])
+            else:
+                self.note(said["quantity"], said["unit"], said["peer"], said["value"])
+
     def curves(self):
         """What a stanza costs by the number of remotes, a stream's memory by their number, set-up by concurrency."""
         out = {"stanzas": [], "memory": [], "setup": []}
@@ -238,7 +255,7 @@ class Bench:
 
     def table(self):
         rows = []
-        print(f"{'quantity':44} {'unit':7} {'node':>9} {'least - most':>19} {'floor':>9} {'ratio':>6}  least - most")
+        print(f"{'quantity':44} {'unit':7} {'node':>9} {'least - most':>19} {'floor':>9} {'ratio':>6}  {'least - most':13}" + "".join(f"{peer:>10}" for peer in PEERS))
         for (quantity, unit), by_kind in self.samples.items():
             node, floor = by_kind[NODE], by_kind.get(FLOOR)
             row = {"quantity": quantity, "unit": unit, "node": node, "node_median": statistics.median(node)}
@@ -246,9 +263,15 @@ class Bench:
             if floor:
                 ratios = [n / f for n, f in zip(node, floor)]
                 row.update(floor=floor, floor_median=statistics.median(floor), ratio=statistics.median(ratios))
-                text += f" {row['floor_median']:9.2f} {row['ratio']:6.2f}  {min(ratios):.2f} - {max(ratios):.2f}"
+                text += f" {row['floor_median']:9.2f} {row['ratio']:6.2f}  {min(ratios):5.2f} - {max(ratios):5.2f}"
+            for i, peer in enumerate(PEERS):
+                if peer in by_kind:
+                    row[peer] = by_kind[peer]
+                    text = f"{text:{PEER_COLUMN + 10 * i}}{statistics.median(by_kind[peer]):10.2f}"
             print(text)
             rows.append(row)
+        for why in self.skipped:
+            print(f"peers skipped: {why}")
         return rows
 
 
@@ -257,6 +280,7 @@ def main():
     parser.add_argument("--bindir", default="build/bin")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="a tenth of the work: a look, not a measurement")
+    parser.add_argument("--no-peers", action="store_true", help="without Prosody and ejabberd")
     parser.add_argument("--curves", action="store_true", help="the cost curves instead")
     arguments = parser.parse_args()
     arguments.bindir = os.path.abspath(arguments.bindir)
@@ -270,7 +294,9 @@ def main():
             print(json.dumps(bench.curves(), indent=1))
             return
         bench.all()
-        print(json.dumps({"runs": arguments.runs, "figures": bench.table()}))
+        if not arguments.no_peers:
+            bench.peers()
+        print(json.dumps({"runs": arguments.runs, "figures": bench.table(), "skipped": bench.skipped}))
 
 
 main()
