@@ -214,7 +214,7 @@ static void ask_soon(s2s_session *s, bool moves)
 {
     if (moves && ask_now(s))
         ask(s);
-    else
+    else if (s->sm.ask_by == S2S_NEVER)
         left(s);
 }
 
