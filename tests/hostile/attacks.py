@@ -11,7 +11,7 @@ import threading
 import time
 
 from peer import STARTTLS, Closed, Peer
-from world import CONNECTIONS, EVIL, GOOD, NEGOTIATION_MS, US
+from world import CONNECTIONS, EVIL, GOOD, LIARS, NEGOTIATION_MS, PORTS, US
 
 BODY = "<message from='x@{0}' to='{1}' id='m'><body>x</body></message>"
 IN_TIME = (NEGOTIATION_MS / 1000) * 3 + 30  # a loaded machine is slow; what counts is that it ends
@@ -385,38 +385,86 @@ def extension_games(w):
     return f"{len(seen)} of {len(words) * 3} ended"
 
 
+def replayed_dialback(w):
+    """keys of other pairs and streams, asked about and shown again, on a stream that is established: never valid, no way in for others"""
+    peer = Peer.connect(w).establish(w)
+    key = "37c69b1cf07a3f67c04a5ef5902fa5114f2c76fe4a2686482ba5b89323075643"
+    claim = f"<db:result from='{GOOD}' to='{US}'>{key}</db:result>"
+    peer.send(claim * 2 + f"<db:verify from='{EVIL}' to='{US}' id='another-stream'>{key}</db:verify>" * 2 + BODY.format(GOOD, US))
+    text = peer.rest()
+    assert "type='valid'" not in text and 'type="valid"' not in text, text
+    seen = condition(text)
+    assert seen == "invalid-from", text[-400:]
+    return seen
+
+
+def bidi_confusion(w):
+    """<bidi/> twice, then stanzas in the name of others, and answers in the node's own name: invalid-from"""
+    seen = []
+    for sender, receiver in ((GOOD, US), (US, EVIL), (US, GOOD)):
+        peer = Peer.connect(w)
+        peer.start_tls(w)
+        peer.header()
+        peer.until("</stream:features>")
+        peer.send("<bidi xmlns='urn:xmpp:bidi'/>" * 2 + "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='EXTERNAL'>=</auth>")
+        try:
+            peer.until("<success")
+            peer.until(">")
+            peer.header()
+            peer.until("<stream:features")
+            peer.send(BODY.format(sender, receiver))
+        except (Closed, OSError):
+            pass
+        text = peer.rest()
+        assert "<message" not in text, text
+        seen.append(condition(text))
+    assert all(s != "no error" for s in seen), seen
+    return ", ".join(seen)
+
+
 # -- as a receiver -----------------------------------------------------------------------------------------
 
-def receive(w, act):
-    """The node pings us; `act` is what we do with its stream. It must come to a refusal."""
-    def serve():
+class Liar:
+    """A receiver: the node pings its domain; `act` is what it does with the node's stream. It must come to a refusal."""
+
+    def __init__(self, w, name, domain, act):
+        self.world, self.name, self.domain, self.act = w, name, domain, act
+        self.problem = "no answer to the ping"
+        self.listener = socket.create_server((w.address, PORTS[domain]), backlog=16)
+        self.server = threading.Thread(target=self._serve, daemon=True)
+        self.asker = threading.Thread(target=self._ask, daemon=True)
+        self.server.start()
+        self.asker.start()
+
+    def _serve(self):
         try:
             while True:
-                sock, _ = w.evil.accept()
+                sock, _ = self.listener.accept()
                 peer = Peer(sock)
                 try:
-                    act(peer)
+                    self.act(peer, self.domain)
                     peer.rest()
                 except (Closed, OSError, ssl.SSLError):
                     pass
                 sock.close()
         except OSError:
             pass
-    w.evil.settimeout(None)
-    server = threading.Thread(target=serve, daemon=True)
-    server.start()
-    answered, words = w.us.ping(EVIL)
-    w.evil.shutdown(socket.SHUT_RDWR)
-    server.join(60)
-    w.evil.close()
-    w.evil = socket.create_server((w.address, w.evil_port), backlog=64)
-    assert not answered, words
-    return words.split("\n")[-1][:100]
+
+    def _ask(self):
+        answered, words = self.world.us.ping(self.domain)
+        self.problem = words if answered else None
+
+    def end(self):
+        self.asker.join(120)
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.server.join(60)
+        self.listener.close()
+        assert not self.problem, f"{self.name}: {self.problem}"
 
 
-def answer_header(peer, features):
+def answer_header(peer, domain, features):
     peer.until(">")
-    peer.header(from_=US if features is None else EVIL, to=US, more=" id='abc'")
+    peer.header(from_=US if features is None else domain, to=US, more=" id='abc'")
     if features:
         peer.send(f"<stream:features>{features}</stream:features>")
 
@@ -425,10 +473,11 @@ OFFER = "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/></starttls
 EXTERNAL = "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>EXTERNAL</mechanism></mechanisms>"
 PROCEED = "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"
 SUCCESS = "<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>"
+AT_ONCE = 12  # liars; the control socket takes 16 clients
 
 
-def to_tls(w, peer, name=EVIL):
-    answer_header(peer, OFFER)
+def to_tls(w, peer, domain, name="liars"):
+    answer_header(peer, domain, OFFER)
     peer.until("<starttls")
     peer.until(">")
     peer.send(PROCEED)
@@ -438,36 +487,37 @@ def to_tls(w, peer, name=EVIL):
 def receivers(w):
     """receivers that are silent, lie, push, flood or show a wrong certificate: the ping fails in time"""
     plays = {
-        "silence": lambda p: p.rest(),
-        "a close at once": lambda p: p.socket.close(),
-        "another name in the header": lambda p: answer_header(p, None),
-        "no STARTTLS": lambda p: answer_header(p, EXTERNAL),
-        "a flood of features": lambda p: answer_header(p, "<x xmlns='urn:x'/>" * 20000),
-        "garbage for TLS": lambda p: (answer_header(p, OFFER), p.until("<starttls"), p.send(PROCEED), p.raw(b"x" * 500)),
-        "text behind <proceed/>": lambda p: (answer_header(p, OFFER), p.until("<starttls"), p.send(PROCEED + SUCCESS)),
-        "a self-made certificate": lambda p: to_tls(w, p, "rogue"),
-        "an expired certificate": lambda p: to_tls(w, p, "expired"),
-        "a certificate for another": lambda p: to_tls(w, p, GOOD),
-        "160 certificates": lambda p: to_tls(w, p, "huge"),
-        "success that nobody asked for": lambda p: (to_tls(w, p), answer_header(p, None), p.send(SUCCESS)),
-        "no mechanism": lambda p: (to_tls(w, p), answer_header(p, "<x xmlns='urn:x'/>")),
-        "a challenge": lambda p: (to_tls(w, p), answer_header(p, EXTERNAL), p.until("<auth"),
-                                  p.send("<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>AAAA</challenge>")),
-        "stanzas before anything": lambda p: (answer_header(p, OFFER), p.send(BODY.format(EVIL, US))),
-        "stanzas against the stream": lambda p: (to_tls(w, p), answer_header(p, EXTERNAL), p.until("</auth>"),
-                                                 p.send(SUCCESS), answer_header(p, "<x xmlns='urn:x'/>"),
-                                                 p.send(BODY.format(EVIL, US) * 50)),
-        "a long wait": lambda p: (to_tls(w, p), p.rest()),
+        "silence": lambda p, d: p.rest(),
+        "a long wait": lambda p, d: (to_tls(w, p, d), p.rest()),
+        "a challenge": lambda p, d: (to_tls(w, p, d), answer_header(p, d, EXTERNAL), p.until("<auth"),
+                                     p.send("<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>AAAA</challenge>")),
+        "a close at once": lambda p, d: p.socket.close(),
+        "another name in the header": lambda p, d: answer_header(p, d, None),
+        "no STARTTLS": lambda p, d: answer_header(p, d, EXTERNAL),
+        "a flood of features": lambda p, d: answer_header(p, d, "<x xmlns='urn:x'/>" * 20000),
+        "garbage for TLS": lambda p, d: (answer_header(p, d, OFFER), p.until("<starttls"), p.send(PROCEED), p.raw(b"x" * 500)),
+        "text behind <proceed/>": lambda p, d: (answer_header(p, d, OFFER), p.until("<starttls"), p.send(PROCEED + SUCCESS)),
+        "a self-made certificate": lambda p, d: to_tls(w, p, d, "rogue"),
+        "an expired certificate": lambda p, d: to_tls(w, p, d, "expired"),
+        "a certificate for another": lambda p, d: to_tls(w, p, d, GOOD),
+        "160 certificates": lambda p, d: to_tls(w, p, d, "huge"),
+        "success that nobody asked for": lambda p, d: (to_tls(w, p, d), answer_header(p, d, None), p.send(SUCCESS)),
+        "no mechanism": lambda p, d: (to_tls(w, p, d), answer_header(p, d, "<x xmlns='urn:x'/>")),
+        "stanzas before anything": lambda p, d: (answer_header(p, d, OFFER), p.send(BODY.format(d, US))),
+        "stanzas against the stream": lambda p, d: (to_tls(w, p, d), answer_header(p, d, EXTERNAL), p.until("</auth>"),
+                                                    p.send(SUCCESS), answer_header(p, d, "<x xmlns='urn:x'/>"),
+                                                    p.send(BODY.format(d, US) * 50)),
     }
-    for name, play in plays.items():
-        try:
-            receive(w, play)
-        except AssertionError as e:
-            raise AssertionError(f"{name}: {e}") from e
+    rest = [(name, domain, act) for (name, act), domain in zip(plays.items(), LIARS)]
+    while rest:
+        liars = [Liar(w, *one) for one in rest[:AT_ONCE]]
+        del rest[:AT_ONCE]
+        for liar in liars:
+            liar.end()
     return f"{len(plays)} of {len(plays)} failed in time"
 
 
 ALL = (slowloris, bytewise, connection_flood, flood_in_the_clear, flood_before_authentication, verify_storm,
        dialback_without_tls, dialback_with_a_refused_certificate, giant_stanza, deep_xml, many_attributes, entities, odd_bytes,
        wrong_moment, from_games, header_games, authentication_games, bad_certificates, huge_chains, bad_tls, old_tls,
-       renegotiation, key_updates, extension_games, receivers)
+       renegotiation, key_updates, extension_games, replayed_dialback, bidi_confusion, receivers)

@@ -52,16 +52,16 @@ def main():
     world = World(args.bindir)
     failed = 0
     descriptors, memory = world.us.descriptors(), world.us.memory_kb()
-    print("| attack | what must come of it | what came | CPU ms | answers to the friend meanwhile |\n|---|---|---|---|---|")
+    print("| attack | what must come of it | what came | seconds | CPU ms | answers to the friend meanwhile |\n|---|---|---|---|---|---|")
     for what in attacks.ALL:
         if args.only not in (None, what.__name__):
             continue
-        cpu, answers = world.us.cpu_seconds(), world.talk.answers
+        cpu, answers, began = world.us.cpu_seconds(), world.talk.answers, time.monotonic()
         outcome, problems = attack(world, what, descriptors)
         if world.us.process.poll() is None:
             cpu = (world.us.cpu_seconds() - cpu) * 1000
-        print(f"| {what.__name__.replace('_', ' ')} | {what.__doc__} | {outcome} | {cpu:.0f} | {world.talk.answers - answers} |",
-              flush=True)
+        print(f"| {what.__name__.replace('_', ' ')} | {what.__doc__} | {outcome} | {time.monotonic() - began:.1f} | {cpu:.0f} "
+              f"| {world.talk.answers - answers} |", flush=True)
         for problem in problems:
             print("PROBLEM:", problem, flush=True)
         failed += bool(problems)

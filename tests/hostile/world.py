@@ -13,8 +13,10 @@ import time
 US, GOOD, CHAT, EVIL = "us.example", "good.example", "chat.good.example", "evil.example"
 SECRET = "sesame"
 PORTS, COMPONENT_PORT = {US: 5269, GOOD: 5369, EVIL: 5469}, 5347
+LIARS = [f"r{i}.{EVIL}" for i in range(24)]  # receivers, each behind a port of its own
+PORTS.update({domain: 5500 + i for i, domain in enumerate(LIARS)})
 READY_SECONDS = 60
-NEGOTIATION_MS, CLOSE_MS, CONNECTIONS = 6000, 1000, 60
+NEGOTIATION_MS, CLOSE_MS, CONNECTIONS = 6000, 250, 60
 
 CONFIG = """\
 domains:
@@ -49,6 +51,7 @@ class Pki:
                   "-addext", "keyUsage=critical,keyCertSign,cRLSign")
         for domain in (US, GOOD, EVIL):
             self.leaf(domain, [domain, "chat." + domain])
+        self.leaf("liars", ["*." + EVIL])
         self.leaf("rogue", [EVIL], issuer=None)
         self.leaf("expired", [EVIL], days=-1)
         leaf, ca = self._read("evil.example.pem"), self._read("ca.pem")
@@ -202,9 +205,8 @@ class World:
         self.directory = tempfile.mkdtemp(prefix="s2s-hostile-")
         self.pki = Pki(self.directory)
         self.address = own_address()
-        self.evil = socket.create_server((self.address, PORTS[EVIL]), backlog=64)
-        self.evil_port = PORTS[EVIL]
-        self.us = Node(self, US, [(GOOD, GOOD), (CHAT, GOOD), (EVIL, EVIL)])
+        self.evil = socket.create_server((self.address, PORTS[EVIL]), backlog=64)  # where answers to its stanzas are sent; it never accepts
+        self.us = Node(self, US, [(GOOD, GOOD), (CHAT, GOOD), (EVIL, EVIL), *zip(LIARS, LIARS)])
         self.friend = Node(self, GOOD, [(US, US)],
                            f"components:\n  listen: [\"{self.address}:{COMPONENT_PORT}\"]\n  accounts:\n"
                            f"    - {{domain: {CHAT}, secret: {SECRET}}}\n")
