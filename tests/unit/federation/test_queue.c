@@ -64,3 +64,32 @@ Test(queue, is_bounded_by_number_and_by_bytes)
     cr_expect_eq(s2s__queue_push(&q, &t.env, &small), S2S_E_NOMEM);
     cr_expect_eq(t.live, 0u);
 }
+
+/* What a broken stream leaves goes ahead of what came later (XEP-0198 section 4), whichever of the two is empty. */
+Test(queue, what_is_older_goes_before_in_order)
+{
+    static const char *const IDS[] = {"1", "2", "3", "4"};
+    for (size_t split = 0; split <= 4; split++) {
+        test_env t;
+        s2s__queue older = {0}, q = {0};
+        test_env_init(&t);
+        for (size_t i = 0; i < 4; i++) {
+            s2s_stanza st = stanza(IDS[i], S2S_STR("<q/>"));
+            cr_assert_eq(s2s__queue_add(i < split ? &older : &q, &t.env, &st), S2S_OK);
+        }
+        s2s__queue_put_before(&q, &older);
+        cr_expect_eq(older.stanzas + older.bytes, 0u);
+        cr_expect_null(s2s__queue_first(&older));
+        cr_expect_eq(q.stanzas, 4u);
+        s2s_stanza last = stanza("5", S2S_STR(""));
+        cr_assert_eq(s2s__queue_push(&q, &t.env, &last), S2S_OK);
+        for (size_t i = 0; i < 4; i++) {
+            cr_expect(s2s_str_eq(s2s__queue_first(&q)->id, s2s_str_of(IDS[i])), "%zu of which %zu are older", i, split);
+            s2s__queue_pop(&q, &t.env);
+        }
+        cr_expect(s2s_str_eq(s2s__queue_first(&q)->id, S2S_STR("5")));
+        s2s__queue_pop(&q, &t.env);
+        cr_expect_eq(q.bytes, 0u);
+        cr_expect_eq(t.live, 0u);
+    }
+}
