@@ -86,6 +86,7 @@ void s2s__accepting_rejected(s2s__stream *s, const s2s_stanza *stanza, s2s_stanz
         s2s__connection_close(s->connection, S2S_COND_HOST_UNKNOWN, "'to' is not at a domain that is served here");
         return;
     }
-    if (s2s_stanza_bounce(stanza, error, NULL, buf, sizeof buf, &answer))
+    const char *detail = error == S2S_SE_POLICY_VIOLATION ? "<stanza-too-big xmlns='urn:xmpp:errors'/>" : NULL; /* CX-8 */
+    if (s2s_stanza_bounce_detail(stanza, error, NULL, detail, buf, sizeof buf, &answer))
         (void)s2s_federation_send(s->f, &answer);
 }

@@ -115,6 +115,12 @@ bool s2s_stanza_may_bounce(const s2s_stanza *stanza)
 bool s2s_stanza_bounce(const s2s_stanza *stanza, s2s_stanza_error error, const char *text, char *buf,
                        size_t room, s2s_stanza *out)
 {
+    return s2s_stanza_bounce_detail(stanza, error, text, NULL, buf, room, out);
+}
+
+bool s2s_stanza_bounce_detail(const s2s_stanza *stanza, s2s_stanza_error error, const char *text, const char *detail,
+                              char *buf, size_t room, s2s_stanza *out)
+{
     if (!s2s_stanza_may_bounce(stanza))
         return false;
 
@@ -129,6 +135,8 @@ bool s2s_stanza_bounce(const s2s_stanza *stanza, s2s_stanza_error error, const c
         put_escaped(&k, s2s_str_of(text));
         puts_to(&k, "</text>");
     }
+    if (detail)
+        puts_to(&k, detail);
     puts_to(&k, "</error>");
     if (k.need > room)
         return false;

@@ -358,7 +358,7 @@ static void take_handshake(component_stream *s, const s2s__item *item)
     }
     set_state(s, EXPECT_STANZA);
     s->deadline = S2S_NEVER;
-    s2s__reader_set_limit(s->reader, s->env->limits.stanza_bytes);
+    s2s__reader_set_limit(s->reader, s->env->limits.stanza_bytes, 0);
     if (component_queue_text(&s->queue, S2S_STR("<handshake/>")) != S2S_OK)
         cut(s, s2s_strerror(S2S_E_NOMEM));
 }
@@ -411,6 +411,7 @@ static void take_items(component_stream *s)
         case ITEM_NONE: break;
         case ITEM_OPEN: take_header(s, item.header); break;
         case ITEM_STANZA:
+        case ITEM_OVERSIZE: /* none: not asked for */
         case ITEM_NONZA: take_element(s, &item); break;
         case ITEM_CLOSE: end_stream(s, S2S_COND_NONE, "the component ended the stream", true); break;
         case ITEM_ERROR: component_stream_close(s, item.cond, item.why); break;

@@ -34,6 +34,7 @@ static void drain(s2s__reader *r)
         switch (s2s__reader_next(r, &item)) {
         case ITEM_NONE:
         case ITEM_ERROR: return;
+        case ITEM_OVERSIZE:
         case ITEM_STANZA: look_at_stanza(item.stanza); break;
         case ITEM_OPEN: (void)touch(item.header->from); break;
         case ITEM_NONZA: (void)s2s__node_is(item.node, "x", "y"); break;
@@ -52,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t how = fuzz_byte(&in);
     const char *ns = how & 1 ? "jabber:server" : "jabber:component:accept";
     fuzz_must(s2s__reader_new(&t.env, ns, &r) == S2S_OK);
-    s2s__reader_set_limit(r, how & 2 ? 4096 : 10000);
+    s2s__reader_set_limit(r, how & 2 ? 4096 : 10000, how & 8 ? 20000 : 0);
     while (in.left > 0) {
         size_t n = 0, most = how >> 2 ? how >> 2 : in.left;
         while (n < in.left && n < most && in.at[n] != RESTART)

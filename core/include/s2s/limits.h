@@ -13,7 +13,9 @@ extern "C" {
 /* X(field, default, least, most, unit, what it bounds and what happens) */
 #define S2S_LIMITS(X)                                                                              \
     X(stanza_bytes, 524288, 10000, 67108864, "bytes",                                              \
-      "largest stanza accepted, from < to > (RFC 6120 13.12); stream error policy-violation")      \
+      "largest stanza accepted, from < to > (RFC 6120 13.12); a larger one bounces with policy-violation") \
+    X(skip_bytes, 8388608, 0, 1073741824, "bytes",                                                 \
+      "of a stanza larger than that, what is read over, so that it can bounce; beyond: stream error policy-violation") \
     X(preauth_element_bytes, 16384, 4096, 1048576, "bytes",                                        \
       "largest element before authentication; stream error policy-violation")                     \
     X(preauth_bytes, 65536, 8192, 1048576, "bytes",                                                \

@@ -49,6 +49,7 @@ typedef enum s2s_event_type {
     S2S_EV_ESTABLISHED, /* authenticated; the pair (local, remote) is authorised */
     S2S_EV_STANZA,      /* `stanza`: from an authorised pair. Acceptor only (without bidi) */
     S2S_EV_REJECTED,    /* `stanza` was refused with `error`, the stream lives: answer it if it may be bounced.
+                         * policy-violation: it was larger than limits.stanza_bytes, and its inside is gone.
                          * not-allowed: its `to` is at a domain that this stream was not authorised for; if you do not
                          * serve that domain, close the stream with host-unknown (RFC 6120 section 8.1.1.2) */
     S2S_EV_PAIR,        /* one more pair (local, remote) is authorised */

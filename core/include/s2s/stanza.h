@@ -38,6 +38,10 @@ S2S_API bool s2s_stanza_may_bounce(const s2s_stanza *stanza);
 S2S_API bool s2s_stanza_bounce(const s2s_stanza *stanza, s2s_stanza_error error, const char *text,
                                char *buf, size_t room, s2s_stanza *out);
 
+/* The same with an application-specific condition behind the error's own (RFC 6120 section 8.3.4): `detail` is XML of our own making. */
+S2S_API bool s2s_stanza_bounce_detail(const s2s_stanza *stanza, s2s_stanza_error error, const char *text,
+                                      const char *detail, char *buf, size_t room, s2s_stanza *out);
+
 #ifdef __cplusplus
 }
 #endif

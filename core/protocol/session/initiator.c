@@ -219,7 +219,7 @@ void s2s__initiator_established(s2s_session *s)
 {
     if (!s2s__ok(s, s2s__pairs_add(&s->pairs, s->env, s2s__session_local(s), s2s__session_remote(s))))
         return;
-    s2s__reader_set_limit(s->reader, s->env->limits.stanza_bytes);
+    s2s__reader_set_limit(s->reader, s->env->limits.stanza_bytes, s->env->limits.skip_bytes);
     s2s__set_state(s, ESTABLISHED);
     if (s->sm.offered)
         s2s__sm_enable(s);

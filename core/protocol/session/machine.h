@@ -179,6 +179,6 @@ s2s_time s2s__sm_deadline(const s2s_session *s);             /* when to ask, or 
 void s2s__sm_tick(s2s_session *s);
 
 /* incoming.c: a stanza that arrived. */
-void s2s__incoming_stanza(s2s_session *s, const s2s_stanza *stanza);
+void s2s__incoming_stanza(s2s_session *s, const s2s_stanza *stanza, bool oversize);
 
 #endif

@@ -367,7 +367,8 @@ static void take_item(s2s_session *s, const s2s__item *item)
         else
             s2s__acceptor_open(s, item->header);
         return;
-    case ITEM_STANZA: s2s__incoming_stanza(s, item->stanza); return;
+    case ITEM_STANZA: s2s__incoming_stanza(s, item->stanza, false); return;
+    case ITEM_OVERSIZE: s2s__incoming_stanza(s, item->stanza, true); return;
     case ITEM_NONZA: take_nonza(s, item->node, item->tree); return;
     case ITEM_CLOSE: peer_ended(s); return;
     case ITEM_ERROR: s2s__fail(s, item->cond, item->why); return;

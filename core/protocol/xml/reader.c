@@ -31,6 +31,7 @@ struct s2s__reader {
     s2s__utf8 utf8;
     s2s__utf8_result bad;      /* what follows the bytes in `buf` */
     size_t limit;              /* bytes of one element */
+    size_t skip_limit;         /* bytes beyond that of a stanza, which are read over */
 
     s2s__buf buf;              /* bytes of the stream from offset `base` on */
     uint64_t base, given, done; /* stream offsets: buf's first byte; seen by expat; end of the last item */
@@ -46,6 +47,8 @@ struct s2s__reader {
     s2s__tree *tree;           /* of a nonza, or of a stanza's inside that must be written anew */
     s2s__buf rewritten;
     bool building;             /* the element at hand goes into `tree` */
+    bool skipping;             /* it is a stanza, too large: its bytes are not kept */
+    uint64_t skip_seen;        /* skipping: to where expat has told what there is */
     bool open_ready, element_ready, close_ready;
 
     s2s__header header;
@@ -102,6 +105,14 @@ static void XMLCALL on_text_between(void *user, const XML_Char *text, int len)
         }
     }
     r->done = event_end(r); /* whitespace keepalive, RFC 6120 section 4.6.1 */
+}
+
+static void XMLCALL on_text_skipped(void *user, const XML_Char *text, int len)
+{
+    s2s__reader *r = user;
+    (void)text;
+    (void)len;
+    r->skip_seen = event_end(r);
 }
 
 static void XMLCALL on_text_inside(void *user, const XML_Char *text, int len)
@@ -370,15 +381,16 @@ s2s_err s2s__reader_restart(s2s__reader *r, bool keep_pending)
     r->base = r->given = r->done = r->skipped = r->tag_end = 0;
     r->whole = false;
     r->depth = r->declared = 0;
-    r->suspended = r->began = false;
+    r->suspended = r->began = r->skipping = false;
     r->open_ready = r->element_ready = r->close_ready = false;
     s2s__start_tag_forget(&r->tag);
     return S2S_OK;
 }
 
-void s2s__reader_set_limit(s2s__reader *r, size_t element_bytes)
+void s2s__reader_set_limit(s2s__reader *r, size_t element_bytes, size_t skip_bytes)
 {
     r->limit = element_bytes;
+    r->skip_limit = skip_bytes;
 }
 
 s2s_err s2s__reader_feed(s2s__reader *r, s2s_bytes in)
@@ -528,11 +540,35 @@ static s2s_err rewrite_inner(s2s__reader *r)
     return err;
 }
 
+/* DO-01: from < to >. True: nothing may come of it. */
+static bool far_too_large(s2s__reader *r, uint64_t len)
+{
+    if (len <= (uint64_t)r->limit + (r->building ? 0 : r->skip_limit))
+        return false;
+    fault(r, S2S_COND_POLICY_VIOLATION, "element too large");
+    return true;
+}
+
+/* Who sent it is in its start tag; the inside is gone. */
+static void finish_oversize(s2s__reader *r, s2s__item *item)
+{
+    s2s_err err = s2s__start_tag_fill(&r->tag, r->header.lang, &r->stanza);
+    r->stanza.inner = S2S_STR("");
+    r->skipping = false;
+    s2s__start_tag_done(&r->tag);
+    if (err != S2S_OK)
+        fault(r, S2S_COND_INTERNAL_SERVER_ERROR, "out of memory");
+    else
+        *item = (s2s__item){.type = ITEM_OVERSIZE, .stanza = &r->stanza};
+}
+
 static void finish_element(s2s__reader *r, s2s__item *item)
 {
     r->element_ready = false;
-    if (r->done - r->start > r->limit) { /* DO-01: from < to > */
-        fault(r, S2S_COND_POLICY_VIOLATION, "element too large");
+    if (far_too_large(r, r->done - r->start))
+        return;
+    if (r->skipping || r->done - r->start > r->limit) {
+        finish_oversize(r, item);
         return;
     }
     if (r->building) {
@@ -568,13 +604,36 @@ static void take_ready(s2s__reader *r, s2s__item *item)
     }
 }
 
+/* A stanza is larger than may be: expat goes on counting its tags, and what it has seen is dropped. A single tag must fit into
+ * the limit all the same, as expat keeps what it is in the middle of. */
+static void skip(s2s__reader *r)
+{
+    if (!r->skipping) {
+        r->skipping = true;
+        r->skip_seen = r->given;
+        XML_SetCharacterDataHandler(r->parser, on_text_skipped);
+    }
+    uint64_t seen = r->skip_seen > r->tag_end ? r->skip_seen : r->tag_end;
+    if (r->given - seen > r->limit)
+        fault(r, S2S_COND_POLICY_VIOLATION, "element too large");
+    r->done = r->given;
+    drop_done(r);
+}
+
 /* All bytes are parsed and no item came of them. */
 static void check_leftover(s2s__reader *r)
 {
+    bool stanza = r->depth >= 2 && !r->building;
     drop_done(r);
-    if (r->buf.len > r->limit)
+    if (stanza && far_too_large(r, r->given - r->start))
+        return;
+    if (stanza && r->skip_limit > 0 && (r->skipping || r->buf.len > r->limit))
+        skip(r);
+    else if (r->buf.len > r->limit)
         fault(r, S2S_COND_POLICY_VIOLATION, "element too large");
-    else if (r->bad == UTF8_NUL && r->depth > 0)
+    if (r->cond != S2S_COND_NONE)
+        return;
+    if (r->bad == UTF8_NUL && r->depth > 0)
         fault(r, S2S_COND_NOT_WELL_FORMED, "NUL byte");
     else if (r->bad != UTF8_OK)
         fault(r, S2S_COND_UNSUPPORTED_ENCODING, "not UTF-8 (RFC 6120 section 11.6)");

@@ -11,6 +11,7 @@ typedef enum s2s__item_type {
     ITEM_NONE,   /* more bytes are needed */
     ITEM_OPEN,   /* the stream header: `header` */
     ITEM_STANZA, /* `stanza` */
+    ITEM_OVERSIZE, /* `stanza`, without its inside: it was larger than may be, and is read over */
     ITEM_NONZA,  /* any other first-level element: `node` */
     ITEM_CLOSE,  /* the stream's end tag */
     ITEM_ERROR,  /* `cond` and `why`; it repeats from now on */
@@ -40,8 +41,8 @@ void s2s__reader_free(s2s__reader *r); /* takes NULL */
 /* A new stream on the same connection (RFC 6120 section 4.3.3): a new parser; bytes not yet parsed are kept for it
  * if `keep_pending`, else dropped. */
 s2s_err s2s__reader_restart(s2s__reader *r, bool keep_pending);
-/* The largest element from now on. */
-void s2s__reader_set_limit(s2s__reader *r, size_t element_bytes);
+/* The largest element from now on. What a stanza is larger is read over up to `skip_bytes`, without keeping it; 0: never. */
+void s2s__reader_set_limit(s2s__reader *r, size_t element_bytes, size_t skip_bytes);
 
 /* Copies `in`. Only after _next said ITEM_NONE. S2S_E_NOMEM or S2S_OK; bad input is reported by _next. */
 s2s_err s2s__reader_feed(s2s__reader *r, s2s_bytes in);

@@ -428,6 +428,7 @@ static void on_bytes(void *user, s2s_bytes in)
         switch (s2s__reader_next(c->reader, &item)) {
         case ITEM_NONE: return;
         case ITEM_OPEN: take_header(c, item.header); break;
+        case ITEM_OVERSIZE: /* none: not asked for */
         case ITEM_STANZA: take_stanza(c, item.stanza); break;
         case ITEM_NONZA: take_nonza(c, &item); break;
         case ITEM_CLOSE: give_up(c, "the peer closed the stream"); break;

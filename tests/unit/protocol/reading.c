@@ -70,6 +70,7 @@ static void say_item(reading *rd, const s2s__item *item)
         if (!item->header->content_ns_ok)
             say_part(rd, " bad-namespace", S2S_STR(""));
         break;
+    case ITEM_OVERSIZE: say_part(rd, "oversize", S2S_STR("")); say_stanza(rd, item->stanza); break;
     case ITEM_STANZA: say_stanza(rd, item->stanza); break;
     case ITEM_NONZA:
         say_part(rd, "nonza {", item->node->ns.ptr ? item->node->ns : S2S_STR(""));
@@ -119,7 +120,7 @@ void reading_check(const char *id, const char *bytes, size_t len, size_t limit, 
         rd.rests = i >= READING_CHUNKS_LEN; /* and the same again */
         cr_assert_eq(reading_open(&rd, NS_SERVER), S2S_OK);
         if (limit)
-            s2s__reader_set_limit(rd.reader, limit);
+            s2s__reader_set_limit(rd.reader, limit, 0);
         size_t chunk = chunks[i % READING_CHUNKS_LEN];
         reading_feed(&rd, bytes, len, chunk);
         reading_expect(&rd, id, chunk, want);

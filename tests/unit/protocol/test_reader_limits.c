@@ -46,7 +46,7 @@ static void check_size(const char *id, const char *before, const char *name, siz
         reading rd;
         reading_begin(&rd);
         cr_assert_eq(reading_open(&rd, NS_SERVER), S2S_OK);
-        s2s__reader_set_limit(rd.reader, LIMIT);
+        s2s__reader_set_limit(rd.reader, LIMIT, 0);
         size_t n = (size_t)snprintf(input, sizeof input, HEAD "%s", before);
         element(input + n, name, LIMIT + len);
         reading_feed(&rd, input, strlen(input), CHUNKS[i]);
@@ -74,7 +74,7 @@ Test(reader_limits, the_header_is_an_element_too)
             reading rd;
             reading_begin(&rd);
             cr_assert_eq(reading_open(&rd, NS_SERVER), S2S_OK);
-            s2s__reader_set_limit(rd.reader, LIMIT);
+            s2s__reader_set_limit(rd.reader, LIMIT, 0);
             size_t head = strlen(HEAD) - 1, fill = LIMIT - head - strlen(" x=''>") + extra;
             char *at = input + snprintf(input, sizeof input, "<?xml version='1.0'?>%.*s x='", (int)head, HEAD);
             memset(at, 'y', fill);
@@ -95,7 +95,7 @@ Test(reader_limits, an_element_without_end_is_refused_when_it_passes_the_limit)
         reading rd;
         reading_begin(&rd);
         cr_assert_eq(reading_open(&rd, NS_SERVER), S2S_OK);
-        s2s__reader_set_limit(rd.reader, LIMIT);
+        s2s__reader_set_limit(rd.reader, LIMIT, 0);
         size_t n = (size_t)snprintf(input, sizeof input, "%s", begins[k]);
         memset(input + n, 'x', LIMIT);
         reading_feed(&rd, HEAD, sizeof HEAD - 1, 0);
@@ -112,7 +112,7 @@ Test(reader_limits, whitespace_for_ever_is_no_element)
     reading rd;
     reading_begin(&rd);
     cr_assert_eq(reading_open(&rd, NS_SERVER), S2S_OK);
-    s2s__reader_set_limit(rd.reader, 4096);
+    s2s__reader_set_limit(rd.reader, 4096, 0);
     reading_feed(&rd, HEAD, sizeof HEAD - 1, 0);
     memset(input, '\n', sizeof input);
     reading_feed(&rd, input, sizeof input, 0);
@@ -168,7 +168,7 @@ Test(reader_limits, attributes_and_declarations_count_together)
             reading_begin(&rd);
             rd.env.env.limits.xml_attributes = 8;
             cr_assert_eq(reading_open(&rd, NS_SERVER), S2S_OK);
-            s2s__reader_set_limit(rd.reader, S2S_FEED_MAX);
+            s2s__reader_set_limit(rd.reader, S2S_FEED_MAX, 0);
             size_t n = (size_t)snprintf(input, sizeof input, HEAD "%s<iq", before[k % 2]);
             for (int a = 0; a < rows[k / 2].attributes; a++)
                 n += (size_t)snprintf(input + n, sizeof input - n, " a%d=''", a);
@@ -219,4 +219,34 @@ Test(reader_limits, an_inside_that_grows_when_written_anew_is_too_large)
     reading_feed(&rd, input, n, 0);
     reading_expect(&rd, "XM-09", 0, OPENED TOO_LARGE);
     reading_end(&rd);
+}
+
+/* -- too large, and read over -------------------------------------------------------------------------- */
+
+static void check_skip(const char *id, size_t len, size_t skip, bool fits)
+{
+    enum { LIMIT = 5000 };
+    for (size_t i = 0; i < READING_CHUNKS_LEN; i++) {
+        reading rd;
+        reading_begin(&rd);
+        cr_assert_eq(reading_open(&rd, NS_SERVER), S2S_OK);
+        s2s__reader_set_limit(rd.reader, LIMIT, skip);
+        size_t n = (size_t)snprintf(input, sizeof input, HEAD);
+        element(input + n, "message", len);
+        n = strlen(input);
+        (void)snprintf(input + n, sizeof input - n, "<iq/>");
+        reading_feed(&rd, input, strlen(input), CHUNKS[i]);
+        expect(&rd, id, CHUNKS[i], fits, OPENED);
+        cr_expect_eq(strstr(rd.said, "oversize") != NULL, fits, "%s: %.200s", id, rd.said);
+        cr_expect(strstr(rd.said, "xxxx") == NULL, "%s: without its inside", id);
+        reading_end(&rd);
+    }
+}
+
+Test(reader_limits, a_stanza_that_is_too_large_is_read_over_up_to_a_limit)
+{
+    check_skip("DO-01 one byte too many", 5001, 20000, true);
+    check_skip("DO-01 as much as may be read over", 25000, 20000, true);
+    check_skip("XM-09 one byte more", 25001, 20000, false);
+    check_skip("DO-01 nothing is", 5001, 0, false);
 }

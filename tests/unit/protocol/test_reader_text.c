@@ -164,7 +164,7 @@ static void ask_reader(heard *h, const char *doc, size_t len, size_t chunk, bool
     test_env_init(&t);
     h->len = 0;
     cr_assert_eq(s2s__reader_new(&t.env, NS_SERVER, &r), S2S_OK);
-    s2s__reader_set_limit(r, t.env.limits.stanza_bytes);
+    s2s__reader_set_limit(r, t.env.limits.stanza_bytes, 0);
     for (size_t at = 0; at < len && item.type != ITEM_ERROR; at += chunk) {
         size_t n = len - at < chunk ? len - at : chunk;
         cr_assert_eq(s2s__reader_feed(r, (s2s_bytes){(const uint8_t *)doc + at, n}), S2S_OK);
