@@ -25,7 +25,7 @@ class ComponentError(Exception):
 class Component:
     """Use as `async with Component(domain, address) as c`.
 
-    Messages go to `on_message` or, without one, to receive(). `answers`: shared with other components, of which any may get
+    `address`: an IP address, or the path of a Unix socket. Messages go to `on_message` or, without one, to receive(). `answers`: shared with other components, of which any may get
     the answer to a ping: ejabberd takes each component for one of all domains of its port.
     """
 
@@ -47,7 +47,10 @@ class Component:
         await asyncio.gather(self._task, return_exceptions=True)
 
     async def _connect(self):
-        self._reader, self._writer = await asyncio.open_connection(self.address, topology.COMPONENT_PORT)
+        if self.address.startswith("/"):
+            self._reader, self._writer = await asyncio.open_unix_connection(self.address)
+        else:
+            self._reader, self._writer = await asyncio.open_connection(self.address, topology.COMPONENT_PORT)
         self._parser = ElementTree.XMLPullParser(("start", "end"))
         self._root, self._depth = None, 0
         self._write("<?xml version='1.0'?><stream:stream xmlns='jabber:component:accept' "

@@ -28,6 +28,9 @@ CHROOTS = {
     "backports": Chroot(SUITE, (SUITE, SUITE + "-updates", SUITE + "-security", SUITE + "-backports"), SERVERS,
                         pin="prosody ejabberd erlang-* lua-*"),
     "testing": Chroot("forky", ("forky",), SERVERS),
+    # What a new user has before the first step of docs/operating.md; systemd, because Debian's installer puts it there.
+    "clean": Chroot(SUITE, (SUITE, SUITE + "-updates", SUITE + "-security"), ("ca-certificates", "iproute2", "systemd-sysv", "dbus")),
+    "acme": Chroot("forky", ("forky",), ("pebble",)),
     "mail": Chroot(SUITE, (SUITE, SUITE + "-updates", SUITE + "-security"), ("postfix",)),
 }
 DPKG_EXCLUDES = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*")

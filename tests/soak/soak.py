@@ -33,6 +33,7 @@ STANZAS, SET_UPS = 10_000_000, 100_000
 SIDE, SIDE_SHORT = 32, 4        # domains on each side: SIDE * SIDE streams
 HTTP_PORT = 5280
 CTL_ATTEMPTS = 10
+NEGOTIATING = 's2sd_streams{direction="out",state="negotiating"}'
 STANZAS_IN = 's2sd_stanzas_total{direction="in"}'
 OPEN_FILES = 65536
 WINDOW = 16000                  # stanzas of the load in flight
@@ -161,6 +162,9 @@ class Soak:
             while load.poll() is None and self.b.metrics()[STANZAS_IN] <= before + self.side ** 2:
                 time.sleep(faults.POLL_SECONDS)
             for i in range(self.side):
+                # What waits for a stream that is closed before it stands goes back to its sender. Those to k and h may stand or not.
+                while load.poll() is None and self.a.metrics()[NEGOTIATING] > 2:
+                    time.sleep(faults.POLL_SECONDS)
                 self.a.ctl("close", f"r{i}.b.example")
             text = load.communicate()[0]
         finally:
