@@ -40,7 +40,21 @@ ERL_OPTIONS="-env ERL_CRASH_DUMP_BYTES 0"
 """
 
 
-def start(lab, pki):
+# For people who log in on loopback; they make their accounts themselves.
+USERS_LISTEN = """\
+listen:
+  - {{port: 5222, ip: "{address}", module: ejabberd_c2s, starttls: false}}
+"""
+USERS_MODULES = """\
+modules:
+  mod_roster: {}
+  mod_vcard: {}
+  mod_register: {ip_access: all, access: all}
+registration_timeout: infinity
+"""
+
+
+def start(lab, pki, users=False):
     directory = lab.work / "ejabberd"
     for name in ("log", "data"):
         (directory / name).mkdir(parents=True)
@@ -51,6 +65,10 @@ def start(lab, pki):
         dialback_component=topology.EJABBERD_DIALBACK, dialback_peer=topology.EKU_DIALBACK,
         address=topology.EJABBERD_ADDRESS, s2s_port=topology.S2S_PORT, component_port=topology.COMPONENT_PORT,
         secret=topology.COMPONENT_SECRET))
+    if users:
+        file = directory / "ejabberd.yml"
+        text = file.read_text().replace("listen:\n", USERS_LISTEN.format(address=topology.EJABBERD_ADDRESS))
+        file.write_text(text.replace("modules:\n", USERS_MODULES.split("registration_timeout")[0]) + "registration_timeout: infinity\n")
     (directory / "ejabberdctl.cfg").write_text(CONTROL_CONFIG)
     shutil.copy(lab.rootfs / "etc/ejabberd/inetrc", directory)
     lab.own("ejabberd", directory)

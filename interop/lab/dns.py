@@ -39,6 +39,7 @@ auth-zone:
 def zone_text():
     lines = [f"$TTL {TTL}", "$ORIGIN example.", "@ SOA ns hostmaster 1 3600 600 86400 60", "@ NS ns",
              f"ns A {topology.DNS_ADDRESS}"]
+    lines.append(f"{topology.IRC}. A {topology.IRC_ADDRESS}")
     for domain, address in topology.HOSTS.items():
         lines += [f"_xmpp-server._tcp.{domain}. SRV 5 0 {topology.S2S_PORT} xmpp.{domain}.",
                   f"xmpp.{domain}. A {address}"]

@@ -18,6 +18,9 @@ domains:
   - name: {le}
     certificate: {le_crt}
     key: {le_key}
+  - name: {users}
+    certificate: {users_crt}
+    key: {users_key}
 listen:
   - address: "{address}:{s2s_port}"
 components:
@@ -28,6 +31,11 @@ components:
       certificate: {eku_crt}
       key: {eku_key}
     - domain: {eku}           # the whole domain, users and all
+      secret: {secret}
+    - domain: {users}         # another one
+      secret: {secret}
+      conflict: replace
+    - domain: {gateway}
       secret: {secret}
     - domain: {eku_library}   # covered by the certificate of {eku}
       secret: {secret}
@@ -65,7 +73,8 @@ class Node:
         config.write_text(CONFIG.format(
             eku=topology.EKU, eku_chat=topology.EKU_CHAT, eku_library=topology.EKU_LIBRARY,
             eku_crt=pki.certificate(topology.EKU), eku_key=pki.key(topology.EKU),
-            dialback=topology.EKU_DIALBACK, dialback_crt=pki.certificate(topology.EKU_DIALBACK),
+            users=topology.USERS, gateway=topology.GATEWAY, users_crt=pki.certificate(topology.USERS),
+            users_key=pki.key(topology.USERS), dialback=topology.EKU_DIALBACK, dialback_crt=pki.certificate(topology.EKU_DIALBACK),
             dialback_key=pki.key(topology.EKU_DIALBACK), prosody_dialback=topology.PROSODY_DIALBACK,
             ejabberd_dialback=topology.EJABBERD_DIALBACK,
             le=topology.LE, le_chat=topology.LE_CHAT,

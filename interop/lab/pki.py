@@ -58,6 +58,7 @@ class Pki:
         self._sign(SERVER_ISSUER, "ca.pem", "ca.key", CA_EXTENSIONS + SERVER)
 
         self._leaf(topology.EKU, BOTH, [topology.EKU, topology.EKU_CHAT, topology.EKU_LIBRARY])
+        self._leaf(topology.USERS, BOTH, [topology.USERS, topology.GATEWAY])
         self._leaf(topology.LE, SERVER, [topology.LE, topology.LE_CHAT], issuer=SERVER_ISSUER)
         self._leaf(topology.PROSODY, BOTH, [topology.PROSODY, topology.PROSODY_COMPONENT, topology.PROSODY_BIDI])
         self._leaf(topology.PROSODY_EXPIRED, BOTH, [topology.PROSODY_EXPIRED], end=EXPIRED_TO)

@@ -30,6 +30,7 @@ CHROOTS = {
     "testing": Chroot("forky", ("forky",), SERVERS),
     # What a new user has before the first step of docs/operating.md; systemd, because Debian's installer puts it there.
     "clean": Chroot(SUITE, (SUITE, SUITE + "-updates", SUITE + "-security"), ("ca-certificates", "iproute2", "systemd-sysv", "dbus")),
+    "gateway": Chroot(SUITE, (SUITE, SUITE + "-updates", SUITE + "-security"), ("biboumi", "ngircd")),
     "acme": Chroot("forky", ("forky",), ("pebble",)),
     "mail": Chroot(SUITE, (SUITE, SUITE + "-updates", SUITE + "-security"), ("postfix",)),
 }

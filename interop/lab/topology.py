@@ -20,6 +20,11 @@ EKU_DIALBACK = "dialback.eku.example"  # its certificate has expired: DNS is all
 LE = "le.example"
 LE_CHAT = "chat.le.example"
 
+# Ours, too: a domain that is a component's, people and all; a gateway to IRC; and the IRC server behind it.
+USERS = "users.example"
+GATEWAY = "irc.users.example"
+IRC, IRC_ADDRESS = "chat-of-old.example", "127.0.0.67"
+
 PROSODY = "prosody.example"
 PROSODY_COMPONENT = "comp.prosody.example"
 PROSODY_EXPIRED = "expired.prosody.example"
@@ -36,6 +41,7 @@ NOBODY = "nobody.example"
 HOSTS = {
     EKU: NODE_ADDRESS, EKU_CHAT: NODE_ADDRESS, EKU_LIBRARY: NODE_ADDRESS,
     EKU_DIALBACK: NODE_ADDRESS,
+    USERS: NODE_ADDRESS, GATEWAY: NODE_ADDRESS,
     LE: NODE_ADDRESS, LE_CHAT: NODE_ADDRESS,
     PROSODY: PROSODY_ADDRESS, PROSODY_COMPONENT: PROSODY_ADDRESS,
     PROSODY_EXPIRED: PROSODY_ADDRESS, PROSODY_WRONG_NAME: PROSODY_ADDRESS,

@@ -38,7 +38,15 @@ def component(domain, modules=()):
     return text
 
 
-def start(lab, pki):
+# For people who log in on loopback; they make their accounts themselves.
+USERS = """\
+modules_enabled = {{ "disco", "ping", "saslauth", "tls", "roster", "presence", "message", "iq", "vcard", "register", "register_ibr" }}
+c2s_ports = {{ 5222 }}; c2s_interfaces = {{ "{address}" }}; c2s_require_encryption = false
+allow_registration = true; authentication = "internal_hashed"
+"""
+
+
+def start(lab, pki, users=False):
     directory = lab.work / "prosody"
     for name in ("data", "certs"):
         (directory / name).mkdir(parents=True)
@@ -47,6 +55,8 @@ def start(lab, pki):
         directory=lab.inside(directory), address=topology.PROSODY_ADDRESS, s2s_port=topology.S2S_PORT,
         component_port=topology.COMPONENT_PORT, ca_file=lab.inside(pki.ca_file),
         trust_anchor=UNUSED_TRUST_ANCHOR, insecure=topology.EKU_DIALBACK, level="debug" if lab.debug else "info")
+    if users:
+        config = config.replace("c2s_ports = {}; ", "") + USERS.format(address=topology.PROSODY_ADDRESS)
     for kind, name in ((f'VirtualHost "{topology.PROSODY}"', topology.PROSODY),
                        (component(topology.PROSODY_COMPONENT), topology.PROSODY),
                        (component(topology.PROSODY_DIALBACK, ["dialback"]), topology.PROSODY_DIALBACK),
