@@ -23,10 +23,8 @@ const char *s2s_tls_start_word(s2s_tls_start start)
 static void pause_reading(s2s_federation *f)
 {
     f->paused = true;
-    for (s2s__stream *s = f->streams; s; s = s->next) {
-        if (s2s__stream_delivers(s))
-            s2s__connection_pause(s->connection, true);
-    }
+    for (s2s__stream *s = f->streams; s; s = s->next)
+        s2s__stream_flow(s);
 }
 
 void s2s__federation_deliver(s2s_federation *f, const s2s_stanza *stanza)
@@ -43,8 +41,7 @@ void s2s_federation_resume(s2s_federation *f)
         if (!s)
             return;
         f->turn = s->prev;
-        if (s2s__stream_delivers(s))
-            s2s__connection_pause(s->connection, false); /* may deliver, and so pause again */
+        s2s__stream_flow(s); /* may deliver, and so pause again */
     }
 }
 
@@ -105,6 +102,12 @@ void s2s_federation_streams(const s2s_federation *f, void (*each)(void *arg, con
         s2s__stream_info(s, &info);
         each(arg, &info);
     }
+}
+
+void s2s_federation_count(const s2s_federation *f, s2s_federation_counts *out)
+{
+    *out = f->counts;
+    out->size = sizeof *out;
 }
 
 void s2s__federation_rule(const s2s_federation *f, s2s_str local, s2s_str remote, s2s_remote_rule *out)
@@ -220,6 +223,7 @@ static void unmake(s2s_federation *f)
 {
     s2s_setup_free(f->setup);
     s2s__table_free(&f->links);
+    s2s__rates_free(f);
     explicit_bzero(&f->secret, sizeof f->secret);
     s2s__free(f->env, f);
 }
@@ -251,6 +255,8 @@ s2s_err s2s_federation_new(const s2s_federation_options *options, s2s_federation
     if (err == S2S_OK)
         err = s2s__table_init(&f->links, env);
     if (err == S2S_OK)
+        err = s2s__rates_init(f);
+    if (err == S2S_OK)
         err = s2s_setup_new(env, &f->setup);
     if (err == S2S_OK)
         err = s2s__resolver_new(f->loop, env, options->dns_servers, options->dns_servers_len,
@@ -270,6 +276,7 @@ s2s_err s2s_federation_new(const s2s_federation_options *options, s2s_federation
     f->stop_timer.data = f;
     s2s__recheck_begin(f);
     s2s__reroute_begin(f);
+    s2s__rates_begin(f);
     *out = f;
     return S2S_OK;
 }
@@ -291,7 +298,7 @@ static void on_stop_timer_closed(uv_handle_t *handle)
     f->ops->stopped(f->user);
 }
 
-enum { LAST_PARTS = 5 }; /* the timers of recheck and reroute, post handle; resolver and flush handle, which close when the
+enum { LAST_PARTS = 6 }; /* the timers of recheck, reroute and rates, post handle; resolver and flush handle, which close when the
                         * streams are gone */
 
 static void part_closed(void *arg)
@@ -370,6 +377,7 @@ void s2s_federation_stop(s2s_federation *f)
     s2s__recheck_end(f, on_handle_closed);
     s2s__post_end(f, on_handle_closed);
     s2s__reroute_end(f, on_handle_closed);
+    s2s__rates_end(f, on_handle_closed);
     uv_timer_start(&f->stop_timer, on_stop_timer, f->env->limits.close_ms, 0);
     s2s__claims_stop(f);
     close_accepted(f);

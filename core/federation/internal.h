@@ -6,6 +6,7 @@
 #ifndef S2S_FEDERATION_INTERNAL_H
 #define S2S_FEDERATION_INTERNAL_H
 
+#include "federation/bucket.h"
 #include "federation/queue.h"
 #include "federation/routes.h"
 #include "protocol/table.h"
@@ -21,6 +22,7 @@
 typedef struct s2s__link s2s__link;
 typedef struct s2s__stream s2s__stream;
 typedef struct s2s__claim s2s__claim;
+typedef struct s2s__rate s2s__rate;
 
 typedef struct s2s__domain {
     s2s__slot slot; /* first: a slot is its domain */
@@ -36,6 +38,7 @@ struct s2s_setup {
     size_t domains_len;
     s2s__table by_name;
     s2s__routes routes;
+    s2s__rate_limit rate; /* bytes 0: none */
 };
 
 /* A verdict as a stream keeps it for as long as it lives: the words in a block of their own, and none for the peer. */
@@ -75,6 +78,8 @@ struct s2s__stream {
     uint64_t checked; /* f->check when the verdict was given */
     uint64_t stanzas_in, stanzas_out;
     uint64_t resent; /* of those out: sent before on a stream that broke */
+    s2s__rate *rate; /* of its remote domain; NULL: not limited */
+    s2s__stream *next_sharer, *prev_sharer; /* of that */
 };
 
 /* How far an attempt came: of several, the furthest tells the senders most. */
@@ -117,6 +122,14 @@ typedef struct s2s__post {
     bool closed;
 } s2s__post;
 
+/* What may be read from each remote domain. */
+typedef struct s2s__rates {
+    s2s__table table; /* by remote domain */
+    s2s__rate *held;  /* whose bucket is empty */
+    uv_timer_t timer;
+    size_t sweep_at;  /* entries; then those that are nobody's and full are dropped */
+} s2s__rates;
+
 struct s2s_federation {
     const s2s_env *env;
     uv_loop_t *loop;
@@ -130,6 +143,8 @@ struct s2s_federation {
     uint64_t setups;  /* counts its changes */
     s2s__recheck recheck;
     s2s__post post;
+    s2s__rates rates;
+    s2s_federation_counts counts;
     uv_timer_t reroute_timer;
     s2s__listener **listeners;
     size_t listeners_len;
@@ -194,6 +209,24 @@ bool s2s__reroute_again(s2s__link *link);
 /* The peer is there: now, if an attempt waits. Never makes the stream itself. */
 void s2s__reroute_hurry(s2s__link *link);
 
+/* rate.c. _init before _begin, which cannot fail; _end reads on from all; _free after that, also if there was no _begin. */
+s2s_err s2s__rates_init(s2s_federation *f);
+void s2s__rates_begin(s2s_federation *f);
+void s2s__rates_end(s2s_federation *f, uv_close_cb closed);
+void s2s__rates_free(s2s_federation *f);
+/* f->setup has another rate, or none. */
+void s2s__rates_changed(s2s_federation *f);
+/* A stream that is, or is about to be, established comes under its remote domain's rate, if there is one and stanzas come on it.
+ * False: out of memory. */
+bool s2s__rate_join(s2s__stream *s);
+void s2s__rate_leave(s2s__stream *s);
+/* So many bytes were read from it. */
+void s2s__rate_heard(s2s__stream *s, size_t bytes);
+/* Was its bucket empty, and is it not full again? */
+bool s2s__rate_slows(const s2s__stream *s);
+/* Pauses it, or reads on, as f->paused and its rate have it. */
+void s2s__stream_flow(s2s__stream *s);
+
 /* stream.c: what both directions share. False: out of memory. */
 bool s2s__stream_name(s2s__stream *s, s2s_str local, s2s_str remote);
 s2s__stream *s2s__stream_new(s2s_federation *f, s2s_role role, s2s_str local, s2s_str remote);
@@ -240,6 +273,8 @@ void s2s__report_established(const s2s__stream *s);
 void s2s__report_claim(const s2s__stream *s, const char *local, const char *remote, s2s_dialback_outcome outcome,
                        const char *why);
 void s2s__report_question(const s2s__stream *s, s2s_str local, s2s_str remote, s2s_dialback_outcome outcome);
+/* Its remote domain has used up its rate. */
+void s2s__report_slowed(const s2s__stream *s);
 void s2s__report_closed(const s2s__stream *s, const s2s_close *close);
 
 /* accepting.c */

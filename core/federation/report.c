@@ -93,6 +93,14 @@ void s2s__report_verdict(const s2s__stream *s)
         write_line(s, S2S_LOG_WARN, "certificate refused", &l);
 }
 
+void s2s__report_slowed(const s2s__stream *s)
+{
+    s2s_stream_info info;
+    s2s__stream_info(s, &info);
+    line l = whose(&info);
+    write_line(s, S2S_LOG_WARN, "reading is slowed down: the remote domain has reached limits.rate_bytes", &l);
+}
+
 void s2s__report_withdrawn(const s2s__stream *s, const char *why)
 {
     s2s_stream_info info;

@@ -24,6 +24,7 @@ s2s_err s2s_setup_new(const s2s_env *env, s2s_setup **out)
     if (!setup)
         return S2S_E_NOMEM;
     setup->env = env;
+    s2s_setup_limit_rate(setup, env->limits.rate_bytes, env->limits.rate_burst_bytes);
     s2s_err err = s2s__table_init(&setup->by_name, env);
     if (err != S2S_OK) {
         s2s_setup_free(setup);
@@ -160,6 +161,11 @@ s2s_err s2s_setup_add_route(s2s_setup *setup, const char *match, const char *add
     return s2s__routes_add(&setup->routes, setup->env, match, address, tls, why);
 }
 
+void s2s_setup_limit_rate(s2s_setup *setup, uint32_t bytes, uint32_t burst)
+{
+    setup->rate = (s2s__rate_limit){.bytes = bytes, .burst = burst};
+}
+
 /* -- in place ------------------------------------------------------------------------------------------ */
 
 static void close_if_gone(s2s__stream *s)
@@ -177,6 +183,7 @@ void s2s_federation_replace(s2s_federation *f, s2s_setup *setup)
         next = s->next;
         close_if_gone(s);
     }
+    s2s__rates_changed(f);
     s2s_setup_free(old); /* TLS sessions hold their certificates themselves */
     s2s_federation_recheck(f);
 }

@@ -71,6 +71,7 @@ void s2s__stream_free(s2s__stream *s)
     f->streams_len--;
     if (s->role == S2S_ACCEPTOR)
         f->accepted--;
+    s2s__rate_leave(s);
     s2s__dial_cancel(s->dial);
     s2s__target_free(f->env, s->target);
     s2s__free(f->env, s->local);
@@ -280,7 +281,7 @@ static void on_established(void *owner, s2s_str local, s2s_str remote)
     s2s__stream *s = owner;
     s2s_stream_info info;
     bool renamed = !s2s_str_eq(local, s2s_str_of(s->local)) || !s2s_str_eq(remote, s2s_str_of(s->remote));
-    if (renamed && !s2s__stream_name(s, local, remote)) { /* dialback may prove another pair than the header's */
+    if ((renamed && !s2s__stream_name(s, local, remote)) || !s2s__rate_join(s)) { /* dialback may prove another pair than the header's */
         s2s__connection_close(s->connection, S2S_COND_RESOURCE_CONSTRAINT, NULL);
         return;
     }
@@ -290,8 +291,7 @@ static void on_established(void *owner, s2s_str local, s2s_str remote)
         s2s__stream_info(s, &info);
         s->f->ops->stream(s->f->user, &info, NULL);
     }
-    if (s->f->paused && s2s__stream_delivers(s))
-        s2s__connection_pause(s->connection, true);
+    s2s__stream_flow(s);
     if (s->role == S2S_INITIATOR) {
         s2s__dial_cancel(s->dial);
         s->dial = NULL;
@@ -329,6 +329,11 @@ static void on_dialback(void *owner, const s2s_event *e)
         s2s__claim_verify(s, e);
     else if (e->type == S2S_EV_DIALBACK_ANSWER)
         s2s__claim_call_answered(s, e->outcome, e->error);
+}
+
+static void on_heard(void *owner, size_t bytes)
+{
+    s2s__rate_heard(owner, bytes);
 }
 
 static void on_progress(void *owner)
@@ -413,7 +418,7 @@ s2s_err s2s__stream_connect(s2s__stream *s, uv_tcp_t *tcp, const s2s_session_opt
 {
     static const s2s__connection_ops OPS = {on_open,        on_identity, on_verify,
                                             on_established, on_stanza,   on_rejected,
-                                            on_dialback,    on_progress, on_closed,  on_gone};
+                                            on_dialback,    on_heard,    on_progress, on_closed, on_gone};
     return s2s__connection_new(&s->f->io, tcp, options, sni, &OPS, s, &s->connection);
 }
 
@@ -452,6 +457,7 @@ void s2s__stream_info(const s2s__stream *s, s2s_stream_info *out)
         .resent = s->resent,
         .rtt = acks.rtt,
         .cause = "",
+        .slowed = s2s__rate_slows(s),
         .alpn = pump ? s2s__pump_alpn(pump) : S2S_STR_ABSENT,
     };
 }

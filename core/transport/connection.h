@@ -45,6 +45,8 @@ typedef struct s2s__connection_ops {
     void (*rejected)(void *owner, const s2s_stanza *stanza, s2s_stanza_error error);
     /* S2S_EV_PAIR and S2S_EV_DIALBACK_*: answer with s2s__connection_dialback or _verified. */
     void (*dialback)(void *owner, const s2s_event *event);
+    /* So many bytes came through TLS; what they were is done. */
+    void (*heard)(void *owner, size_t bytes);
     /* Bytes went out. */
     void (*progress)(void *owner);
     /* The stream is over; only `gone` follows. */

@@ -38,6 +38,8 @@ void s2s__conn_read_plain(s2s__connection *c)
         s2s__conn_drive(c);
         if (err != S2S_OK)
             return;
+        if (!c->over)
+            c->ops->heard(c->owner, got);
     }
 }
 

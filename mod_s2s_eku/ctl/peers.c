@@ -76,6 +76,9 @@ static void print_peers(const json_t *answer)
     json_array_foreach(list, i, row) {
         if (!json_is_true(json_object_get(row, "connected")) && failure(row))
             (void)printf("\n%s %s: %s\n", word(row, "remote"), word(row, "direction"), failure(row));
+        if (json_is_true(json_object_get(row, "slowed")))
+            (void)printf("\n%s %s: slowed down: it has reached limits.rate_bytes\n", word(row, "remote"),
+                         word(row, "direction"));
     }
 }
 

@@ -75,6 +75,8 @@ static void print_stream(const json_t *stream)
     (void)printf("  %-12s %s%s\n", "mechanism", word(stream, "mechanism"),
                  json_is_true(json_object_get(stream, "bidi")) ? ", both directions" : "");
     print_verdict(stream);
+    if (json_is_true(json_object_get(stream, "slowed")))
+        (void)printf("  %-12s slowed down: the remote domain has reached limits.rate_bytes\n", "rate");
     (void)printf("  %-12s in: %lld, out: %lld, queued: %lld\n", "stanzas", number(stream, "stanzas_in"),
                  number(stream, "stanzas_out"), number(stream, "queued"));
 }

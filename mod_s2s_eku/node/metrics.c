@@ -43,7 +43,7 @@ static void family(s2s__buf *b, const char *name, const char *type, const char *
 
 typedef struct now {
     uint64_t streams[2][2]; /* [role][established] */
-    uint64_t in, out, queued;
+    uint64_t in, out, queued, slowed;
 } now;
 
 static void add_stream(void *arg, const s2s_stream_info *info)
@@ -53,6 +53,7 @@ static void add_stream(void *arg, const s2s_stream_info *info)
     n->in += info->stanzas_in;
     n->out += info->stanzas_out;
     n->queued += info->queued_stanzas;
+    n->slowed += info->slowed;
 }
 
 static void put_streams(s2s__buf *b, const node *n)
@@ -69,6 +70,12 @@ static void put_streams(s2s__buf *b, const node *n)
     family(b, "s2sd_stanzas", "counter", "Stanzas received from and sent to remote servers.");
     put(b, "s2sd_stanzas_total{direction=\"in\"} %" PRIu64 "\n", c->stanzas_in + s.in);
     put(b, "s2sd_stanzas_total{direction=\"out\"} %" PRIu64 "\n", c->stanzas_out + s.out);
+    s2s_federation_counts counts;
+    s2s_federation_count(node_federation(n), &counts);
+    family(b, "s2sd_streams_slowed", "gauge", "Streams whose remote domain has reached limits.rate_bytes.");
+    put(b, "s2sd_streams_slowed %" PRIu64 "\n", s.slowed);
+    family(b, "s2sd_remotes_slowed", "counter", "Times that a remote domain reached limits.rate_bytes.");
+    put(b, "s2sd_remotes_slowed_total %" PRIu64 "\n", counts.slowed);
     family(b, "s2sd_queued_stanzas", "gauge", "Stanzas that wait for a stream.");
     put(b, "s2sd_queued_stanzas %" PRIu64 "\n", s.queued);
 }

@@ -27,10 +27,14 @@ static bool same_listen(const config *a, const config *b)
     return a->listen_len == b->listen_len;
 }
 
+/* The rate goes with what is put in place (s2s_setup_limit_rate). */
 static bool same_limits(const config *a, const config *b)
 {
+    s2s_limits now = b->limits;
+    now.rate_bytes = a->limits.rate_bytes;
+    now.rate_burst_bytes = a->limits.rate_burst_bytes;
 #define S2S_X(field, value, least, most, unit, words)                                              \
-    if (a->limits.field != b->limits.field)                                                        \
+    if (a->limits.field != now.field)                                                              \
         return false;
     S2S_LIMITS(S2S_X)
 #undef S2S_X

@@ -80,6 +80,7 @@ static void add_all(building *b, const config *c)
         if (!is_domain(c, a->domain)) /* else it has been added, with its own certificate */
             add_domain(b, a->domain, a->certificate, a->key);
     }
+    s2s_setup_limit_rate(b->setup, c->limits.rate_bytes, c->limits.rate_burst_bytes);
     for (size_t i = 0; i < c->routes_len; i++) {
         char why[S2S_TEXT_MAX] = "";
         const config_route *route = &c->routes[i];

@@ -57,7 +57,7 @@ json_t *status_stream(const s2s_stream_info *info, s2s_time now)
         cstr(info->state), "address", cstr(info->address), "target", cstr(info->target), "starts", s2s_tls_start_word(info->tls_start), "tls", cstr(info->tls_version), "cipher",
         cstr(info->cipher), "alpn", text(info->alpn), "mechanism", cstr(info->mechanism));
     if (!out || status_add_verdict(out, info->verdict) != 0 || add_acks(out, info) != 0 ||
-        json_object_update_new(out, json_pack("{s:b, s:I, s:I, s:I, s:I}", "bidi", info->bidi, "since_seconds",
+        json_object_update_new(out, json_pack("{s:b, s:b, s:I, s:I, s:I, s:I}", "bidi", info->bidi, "slowed", info->slowed, "since_seconds",
                                               (json_int_t)((now - info->since) / MS_PER_SECOND), "stanzas_in",
                                               (json_int_t)info->stanzas_in, "stanzas_out",
                                               (json_int_t)info->stanzas_out, "queued",

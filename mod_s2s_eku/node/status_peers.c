@@ -27,8 +27,8 @@ static json_t *peer_for(peers *p, s2s_str remote, s2s_role role)
     json_t *peer = json_object_get(p->by_key, key);
     if (peer)
         return peer;
-    peer = json_pack("{s:s%, s:s, s:b, s:i, s:i, s:i, s:i}", "remote", remote.ptr, remote.len, "direction",
-                     direction(role), "connected", 0, "streams", 0, "stanzas_in", 0, "stanzas_out", 0, "queued", 0);
+    peer = json_pack("{s:s%, s:s, s:b, s:b, s:i, s:i, s:i, s:i}", "remote", remote.ptr, remote.len, "direction",
+                     direction(role), "connected", 0, "slowed", 0, "streams", 0, "stanzas_in", 0, "stanzas_out", 0, "queued", 0);
     if (!peer || json_object_set_new(p->by_key, key, peer) != 0)
         return NULL;
     return peer;
@@ -51,6 +51,8 @@ static void add_stream(void *arg, const s2s_stream_info *info)
               count(peer, "stanzas_out", info->stanzas_out) && count(peer, "queued", info->queued_stanzas);
     if (ok && established && !json_is_true(json_object_get(peer, "connected")))
         ok = json_object_set_new(peer, "connected", json_true()) == 0;
+    if (ok && info->slowed)
+        ok = json_object_set_new(peer, "slowed", json_true()) == 0;
     if (ok && (established || !json_object_get(peer, "stream"))) {
         json_t *stream = status_stream(info, p->now);
         ok = json_object_set_new(peer, "stream", stream) == 0;

@@ -47,6 +47,7 @@ typedef struct s2s_stream_info {
     uint64_t resent;         /* of stanzas_out: sent before, on a stream that broke: the peer may have had them */
     s2s_time rtt;            /* ms from question to answer, the last time */
     const char *cause;       /* at its end: why the peer refused our certificate, as the policy sees it; "" if it did not */
+    bool slowed;             /* the remote domain has used up limits.rate_bytes, and its reserve is not full again */
     s2s_str alpn;            /* what ALPN agreed on (direct TLS, XEP-0368); absent: nothing */
 } s2s_stream_info;
 
@@ -132,6 +133,8 @@ S2S_API s2s_err s2s_setup_keep_domain(s2s_setup *setup, const s2s_federation *f,
 S2S_API s2s_err s2s_setup_caps(s2s_setup *setup, s2s_str domain, s2s_str node, s2s_str ver);
 S2S_API s2s_err s2s_setup_add_route(s2s_setup *setup, const char *match, const char *address, s2s_tls_start tls,
                                     char why[S2S_TEXT_MAX]);
+/* In the place of limits.rate_bytes and rate_burst_bytes, with which it begins; `bytes` 0: no limit. */
+S2S_API void s2s_setup_limit_rate(s2s_setup *setup, uint32_t bytes, uint32_t burst);
 /* Puts `setup` in the place of what there was, and takes it over: new streams see all of it, or nothing. Streams stay, but
  * those of domains that are not in it are closed (host-gone); then s2s_federation_recheck(). Not while stopping. */
 S2S_API void s2s_federation_replace(s2s_federation *f, s2s_setup *setup);
@@ -171,6 +174,13 @@ S2S_API s2s_err s2s_federation_post(s2s_federation *f, const s2s_stanza *stanza)
 S2S_API void s2s_federation_resume(s2s_federation *f);
 /* The late answer to a policy's S2S_E_PENDING. S2S_E_NOTFOUND if the stream is gone. */
 S2S_API s2s_err s2s_federation_answer(s2s_federation *f, s2s_ticket ticket, const s2s_verdict *verdict);
+
+/* What has happened since the object was made. */
+typedef struct s2s_federation_counts {
+    size_t size;     /* sizeof(s2s_federation_counts) */
+    uint64_t slowed; /* times that a remote domain used up limits.rate_bytes; one lasts until its reserve is full again */
+} s2s_federation_counts;
+S2S_API void s2s_federation_count(const s2s_federation *f, s2s_federation_counts *out);
 
 /* Closes listeners, sends what is queued on established streams, closes them, bounces the rest, and
  * then calls ops->stopped, never from here; takes at most twice limits.close_ms. Once only. */

@@ -73,6 +73,11 @@ extern "C" {
       "space, for TCP to notice; 0: never")                                                        \
     X(idle_ms, 3600000, 0, 2147483647, "ms",                                                       \
       "an established stream without a stanza either way for so long, or up to twice, is closed; 0: never") \
+    X(rate_bytes, 0, 0, 1073741824, "bytes per second",                                            \
+      "read from one remote domain, on all its established streams; beyond it and rate_burst_bytes reading waits, and " \
+      "nothing is lost; 0: no limit")                                                              \
+    X(rate_burst_bytes, 1048576, 1, 1073741824, "bytes",                                           \
+      "beyond rate_bytes at once, saved up while less came")                                       \
     X(connections, 4096, 1, 1000000, "connections",                                                \
       "accepted connections at once; further ones are closed at TCP level")                        \
     X(streams_out, 4096, 1, 1000000, "streams",                                                    \
