@@ -51,10 +51,29 @@ static const char *reference(char c)
     }
 }
 
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+static uint64_t has_zero(uint64_t v)
+{
+    return (v - EACH(1)) & ~v & EACH(0x80);
+}
+
+/* False: one of the eight bytes at `p` may be special, which all are that stand in SPECIAL. */
+static bool eight_plain(const char *p)
+{
+    uint64_t v;
+    memcpy(&v, p, sizeof v);
+    uint64_t control = (v - EACH(0x20)) & ~v & EACH(0x80);
+    uint64_t ampersand_or_quote = has_zero((v | EACH(1)) ^ EACH('\'')), bracket = has_zero((v | EACH(2)) ^ EACH('>'));
+    return (control | ampersand_or_quote | bracket) == 0;
+}
+
 static void put_escaped(sink *k, s2s_str text)
 {
     size_t from = 0;
     for (size_t i = 0; i < text.len; i++) {
+        while (text.len - i > sizeof(uint64_t) && eight_plain(text.ptr + i))
+            i += sizeof(uint64_t);
         if (!SPECIAL[(unsigned char)text.ptr[i]])
             continue;
         put(k, text.ptr + from, i - from);

@@ -12,7 +12,7 @@
 
 #define ALPN "xmpp-server" /* XEP-0368 section 3 */
 
-enum { RECORD_MAX = 16384 };
+enum { RECORD_MAX = 16384, RECORD_HEADER = 5 }; /* RFC 8446 section 5.1 */
 
 /* What is expected next; errors and the two directions' ends are kept apart from it. */
 enum state { HANDSHAKING, RUNNING, BROKEN };
@@ -28,6 +28,9 @@ struct s2s__pump {
     void *requested_arg;
     s2s__buf in, out;
     s2s_bytes lent;   /* what is behind `in`: the caller's, while it says so */
+    uint8_t header[RECORD_HEADER]; /* of the record that GnuTLS was given last, as far as it has come... */
+    uint32_t header_len, body_left; /* ...and what is missing of that record's body, when all of it has */
+    uint32_t whole;   /* records that GnuTLS was given to their end and may not have read */
     enum state state;
     bool eof;         /* TCP has ended: `in` will not grow */
     bool peer_closed; /* close_notify came */
@@ -42,6 +45,34 @@ struct s2s__pump {
 static size_t waiting(const s2s__pump *p)
 {
     return p->in.len + p->lent.len;
+}
+
+/* Follows where records end, in what GnuTLS is given. */
+static void count_records(s2s__pump *p, const uint8_t *bytes, size_t len)
+{
+    while (len > 0) {
+        size_t step = 1;
+        if (p->header_len < RECORD_HEADER) {
+            p->header[p->header_len++] = *bytes;
+            if (p->header_len == RECORD_HEADER)
+                p->body_left = (uint32_t)p->header[3] << 8 | p->header[4];
+        } else {
+            step = len < p->body_left ? len : p->body_left;
+            p->body_left -= (uint32_t)step;
+        }
+        if (p->header_len == RECORD_HEADER && p->body_left == 0) {
+            p->header_len = 0;
+            p->whole++;
+        }
+        bytes += step;
+        len -= step;
+    }
+}
+
+/* Nothing can be read before more comes: GnuTLS, which would take memory to find that out, need not be asked. */
+static bool is_dry(const s2s__pump *p)
+{
+    return p->whole == 0 && waiting(p) == 0 && !p->eof && gnutls_record_check_pending(p->session) == 0;
 }
 
 static ssize_t pull(gnutls_transport_ptr_t user, void *out, size_t room)
@@ -61,6 +92,7 @@ static ssize_t pull(gnutls_transport_ptr_t user, void *out, size_t room)
         memcpy((uint8_t *)out + kept, p->lent.ptr, lent);
         p->lent = (s2s_bytes){p->lent.ptr + lent, p->lent.len - lent};
     }
+    count_records(p, out, kept + lent);
     return (ssize_t)(kept + lent);
 }
 
@@ -274,6 +306,7 @@ static s2s_err out_of_input(s2s__pump *p, int r)
         return fail(p, r);
     if (p->eof)
         return fail(p, GNUTLS_E_PREMATURE_TERMINATION);
+    p->whole = 0; /* those that carry no data, too */
     if (p->in.len == 0)
         s2s__buf_emptied(&p->in);
     return S2S_E_AGAIN;
@@ -351,6 +384,8 @@ s2s_err s2s__pump_read(s2s__pump *p, uint8_t *out, size_t room, size_t *got)
         return S2S_E_STATE;
     if (p->peer_closed)
         return S2S_E_CLOSED;
+    if (is_dry(p))
+        return out_of_input(p, GNUTLS_E_AGAIN);
     do {
         before = waiting(p);
         r = gnutls_record_recv(p->session, out, room);
@@ -363,6 +398,8 @@ s2s_err s2s__pump_read(s2s__pump *p, uint8_t *out, size_t room, size_t *got)
         p->lent = (s2s_bytes){0};
         return S2S_E_CLOSED;
     }
+    if (p->whole > 0 && gnutls_record_check_pending(p->session) == 0)
+        p->whole--;
     *got = (size_t)r;
     return S2S_OK;
 }

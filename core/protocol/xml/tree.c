@@ -7,7 +7,7 @@
 #include "protocol/xml/expat_env.h"
 #include "protocol/xml/ns.h"
 
-enum { BLOCK_SIZE = 4096 };
+enum { BLOCK_FIRST = 512, BLOCK_SIZE = 4096 }; /* most trees are <r/> or <a/> */
 
 typedef struct block {
     struct block *next;
@@ -20,13 +20,14 @@ struct s2s__tree {
     s2s__node *root, *open;
 };
 
+/* Not cleared. */
 static void *arena(s2s__tree *t, size_t size)
 {
     size = (size + 15u) & ~(size_t)15u;
     block *b = t->blocks;
     if (!b || b->room - b->used < size) {
-        size_t room = size > BLOCK_SIZE ? size : BLOCK_SIZE;
-        b = s2s__alloc(t->env, sizeof *b + room);
+        size_t least = b ? BLOCK_SIZE : BLOCK_FIRST, room = size > least ? size : least;
+        b = t->env->ops->resize(t->env->user, NULL, sizeof *b + room);
         if (!b)
             return NULL;
         *b = (block){.next = t->blocks, .room = room};
@@ -47,6 +48,7 @@ static s2s_str keep(s2s__tree *t, s2s_str s, s2s_err *err)
         return S2S_STR_ABSENT;
     }
     memcpy(copy, s.ptr, s.len);
+    copy[s.len] = '\0';
     return (s2s_str){copy, s.len};
 }
 

@@ -44,6 +44,25 @@ Test(stanza, is_written_unprefixed_and_without_namespace)
     }
 }
 
+Test(stanza, every_octet_is_escaped_or_not_wherever_it_stands)
+{
+    enum { LEN = 19, ROOM = 64 };
+    static const char SPECIAL[] = "<>&'\t\n\r";
+    for (int c = 1; c < 256; c++) {
+        for (size_t at = 0; at < LEN; at++) {
+            char value[LEN], out[ROOM];
+            memset(value, 'a', sizeof value);
+            value[at] = (char)c;
+            size_t need = s2s_stanza_write(&(s2s_stanza){.kind = S2S_MESSAGE, .id = {value, LEN}}, out, sizeof out);
+            const char *id = out + strlen("<message id='");
+            cr_assert_leq(need, sizeof out);
+            cr_assert_eq(id[at] == '&', strchr(SPECIAL, c) != NULL, "octet %d at %zu", c, at);
+            cr_assert(memcmp(id, value, at) == 0, "octet %d at %zu", c, at);
+            cr_assert(memcmp(out + need - strlen("'/>") - (LEN - at - 1), value + at + 1, LEN - at - 1) == 0, "octet %d at %zu", c, at);
+        }
+    }
+}
+
 Test(stanza, never_writes_beyond_the_room)
 {
     const s2s_stanza st = {.kind = S2S_MESSAGE, .from = S2S_STR("a'b"), .attrs = S2S_STR(" x='1'"),

@@ -54,6 +54,31 @@ Test(transport_pump, both_sides_see_each_others_chain)
     cr_expect_eq(s2s__pump_alert(pair.initiator), -1);
 }
 
+Test(transport_pump, records_are_read_however_they_are_cut)
+{
+    enum { LONG = 600, SHORT = 256 }; /* as read_some() has it: three reads for the long record */
+    uint8_t text[LONG] = {0};
+    const uint8_t *out;
+    pair_make(&pair, pair.identity);
+    pair_connect(&pair, ALL);
+    cr_expect_eq(read_some(pair.acceptor), S2S_E_AGAIN);
+    cr_assert_eq(s2s__pump_write(pair.initiator, (s2s_bytes){text, LONG}), S2S_OK);
+    cr_assert_eq(s2s__pump_write(pair.initiator, (s2s_bytes){text, SHORT}), S2S_OK);
+    pair_move(pair.initiator, pair.acceptor, ALL, NULL);
+    for (int i = 0; i < 4; i++)
+        cr_expect_eq(read_some(pair.acceptor), S2S_OK, "part %d", i);
+    cr_expect_eq(read_some(pair.acceptor), S2S_E_AGAIN);
+    cr_assert_eq(s2s__pump_write(pair.initiator, (s2s_bytes){text, SHORT}), S2S_OK);
+    size_t len = s2s__pump_output(pair.initiator, &out);
+    for (size_t i = 0; i < len; i++) {
+        cr_expect_eq(read_some(pair.acceptor), S2S_E_AGAIN, "byte %zu", i);
+        cr_assert_eq(s2s__pump_feed(pair.acceptor, (s2s_bytes){out + i, 1}), S2S_OK);
+    }
+    s2s__pump_sent(pair.initiator, len);
+    cr_expect_eq(read_some(pair.acceptor), S2S_OK);
+    cr_expect_eq(read_some(pair.acceptor), S2S_E_AGAIN);
+}
+
 Test(transport_pump, an_initiator_without_certificate_is_let_in)
 {
     s2s_bytes chain[4];
