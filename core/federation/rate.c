@@ -24,10 +24,19 @@ static const s2s__rate_limit *limit_of(const s2s_federation *f)
     return &f->setup->rate;
 }
 
+/* The peer asks for stream management before its first stanza, and waits limits.ack_ms for the answer: that is read also while the
+ * application takes nothing. */
+static bool is_new(const s2s__stream *s)
+{
+    s2s_acks acks;
+    s2s__connection_acks(s->connection, &acks);
+    return !acks.on && s->stanzas_in == 0;
+}
+
 void s2s__stream_flow(s2s__stream *s)
 {
     if (s2s__stream_delivers(s))
-        s2s__connection_pause(s->connection, s->f->paused || (s->rate && s->rate->held));
+        s2s__connection_pause(s->connection, (s->f->paused && !is_new(s)) || (s->rate && s->rate->held));
 }
 
 /* -- who shares ---------------------------------------------------------------------------------------- */

@@ -309,6 +309,8 @@ static void on_stanza(void *owner, const s2s_stanza *stanza)
     s->stanzas_in++;
     bool before = s->f->paused;
     s2s__federation_deliver(s->f, stanza);
+    if (s->stanzas_in == 1)
+        s2s__stream_flow(s); /* it is not new any more */
     if (s->f->paused && !before)
         s->f->turn = s->prev; /* the others come first when it goes on */
 }

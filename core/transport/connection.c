@@ -445,6 +445,7 @@ void s2s__connection_pause(s2s__connection *c, bool pause)
     s2s_session_hold(c->session, s2s__conn_now(c), pause);
     if (pause) {
         uv_read_stop((uv_stream_t *)c->tcp);
+        set_timer(c); /* nothing else may happen here before the peer is to be told */
         return;
     }
     if (c->broken)

@@ -58,8 +58,8 @@ typedef struct s2s_federation_ops {
     uint32_t abi; /* S2S_FEDERATION_ABI */
     /* A stanza for one of our domains: from an authorised pair, or an error for a stanza that could not be
      * delivered. Lent for the call. Returns false to pause reading from remote servers until
-     * s2s_federation_resume(); the stanza was taken all the same, and a few more may come: what was decrypted already, and
-     * what has come on a stream that is closed meanwhile. After a pause the streams take turns. */
+     * s2s_federation_resume(); the stanza was taken all the same, and a few more may come: what was decrypted already,
+     * the first on a stream without stream management, and what has come on a stream that is closed meanwhile. After a pause the streams take turns. */
     bool (*deliver)(void *user, const s2s_stanza *stanza);
     /* After s2s_federation_send() said S2S_E_AGAIN: send on. */
     void (*drained)(void *user);

@@ -73,9 +73,10 @@ void s2s_session_hold(s2s_session *s, s2s_time now, bool hold)
     h->held = hold;
     if (hold) {
         h->held_at = now;
-        h->tell_at = now + TELL_MS;
+        h->tell_at = now + TELL_MS - h->untold; /* many short ones without an answer between them are a long one to the peer */
         return;
     }
+    h->untold = h->tell_at > now ? TELL_MS - (h->tell_at - now) : TELL_MS;
     s2s_time stood = now - h->held_at;
     h->heard_at += stood;
     h->check_at = later(h->check_at, stood);

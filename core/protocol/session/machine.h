@@ -63,6 +63,7 @@ typedef struct s2s__health {
     uint64_t stanzas, before;    /* both ways: now, and when we looked last */
     bool held;                   /* the caller does not read: the clocks stand still */
     s2s_time held_at, tell_at;   /* since when; when the peer is told that we are there */
+    s2s_time untold;             /* how long it has been held in all since the peer was told, while it is not held */
 } s2s__health;
 
 struct s2s_session {

@@ -155,6 +155,7 @@ void s2s__sm_tell(s2s_session *s)
     if (put(s, element)) {
         s->sm.told = s->sm.handled;
         s->sm.owed = false;
+        s->health.untold = 0;
     }
 }
 
