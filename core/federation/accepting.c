@@ -2,24 +2,25 @@
 /* accepting.c: connections from remote servers. */
 #include "federation/internal.h"
 
-#include "protocol/log.h"
-
 static void take(s2s_federation *f, uv_tcp_t *tcp, bool direct_tls)
 {
     s2s_session_options options;
     s2s__stream *s = NULL;
-    if (f->accepted >= f->env->limits.connections) {
-        s2s__log(f->env, S2S_LOG_WARN, "connection turned away: limits.connections is reached", NULL, 0);
+    s2s__origin *origin = NULL;
+    if (!s2s__origin_enter(f, tcp, &origin)) {
         s2s__tcp_close(f->env, tcp);
         return;
     }
     s = s2s__stream_new(f, S2S_ACCEPTOR, S2S_STR_ABSENT, S2S_STR_ABSENT);
     if (!s) {
+        s2s__origin_leave(f, origin);
         s2s__tcp_close(f->env, tcp);
         return;
     }
     s->tls_start = direct_tls ? S2S_TLS_DIRECT : S2S_TLS_STARTTLS;
+    s->origin = origin;
     f->accepted++;
+    f->preauth++;
     s2s_session_options_init(&options, S2S_ACCEPTOR);
     options.direct_tls = direct_tls;
     options.secret = s2s__federation_secret(f);

@@ -224,6 +224,7 @@ static void unmake(s2s_federation *f)
     s2s_setup_free(f->setup);
     s2s__table_free(&f->links);
     s2s__rates_free(f);
+    s2s__table_free(&f->origins);
     explicit_bzero(&f->secret, sizeof f->secret);
     s2s__free(f->env, f);
 }
@@ -256,6 +257,8 @@ s2s_err s2s_federation_new(const s2s_federation_options *options, s2s_federation
         err = s2s__table_init(&f->links, env);
     if (err == S2S_OK)
         err = s2s__rates_init(f);
+    if (err == S2S_OK)
+        err = s2s__table_init(&f->origins, env);
     if (err == S2S_OK)
         err = s2s_setup_new(env, &f->setup);
     if (err == S2S_OK)

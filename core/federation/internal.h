@@ -23,6 +23,7 @@ typedef struct s2s__link s2s__link;
 typedef struct s2s__stream s2s__stream;
 typedef struct s2s__claim s2s__claim;
 typedef struct s2s__rate s2s__rate;
+typedef struct s2s__origin s2s__origin;
 
 typedef struct s2s__domain {
     s2s__slot slot; /* first: a slot is its domain */
@@ -78,6 +79,7 @@ struct s2s__stream {
     uint64_t checked; /* f->check when the verdict was given */
     uint64_t stanzas_in, stanzas_out;
     uint64_t resent; /* of those out: sent before on a stream that broke */
+    s2s__origin *origin; /* of its connection (acceptor) */
     s2s__rate *rate; /* of its remote domain; NULL: not limited */
     s2s__stream *next_sharer, *prev_sharer; /* of that */
 };
@@ -130,6 +132,13 @@ typedef struct s2s__rates {
     size_t sweep_at;  /* entries; then those that are nobody's and full are dropped */
 } s2s__rates;
 
+/* What a new connection may be turned away for; and the last line about it. */
+typedef enum s2s__cap { S2S__CAP_ALL, S2S__CAP_PREAUTH, S2S__CAP_ADDRESS } s2s__cap;
+typedef struct s2s__told {
+    s2s_time at;
+    uint64_t count; /* turned away by then; 0: none was told of yet */
+} s2s__told;
+
 struct s2s_federation {
     const s2s_env *env;
     uv_loop_t *loop;
@@ -152,6 +161,9 @@ struct s2s_federation {
     size_t streams_len;
     s2s__stream *turn; /* which reads first after a pause; NULL: the oldest */
     size_t accepted; /* streams that were accepted */
+    size_t preauth;  /* of these, not established */
+    s2s__table origins; /* of these, by address */
+    s2s__told told_away[S2S__CAP_ADDRESS + 1];
     s2s__table links; /* by local and remote */
     size_t congested_links;
     s2s_verdict told; /* lent with the information about a stream */
@@ -276,6 +288,11 @@ void s2s__report_question(const s2s__stream *s, s2s_str local, s2s_str remote, s
 /* Its remote domain has used up its rate. */
 void s2s__report_slowed(const s2s__stream *s);
 void s2s__report_closed(const s2s__stream *s, const s2s_close *close);
+
+/* origin.c: a connection was accepted. False: it is to be closed, as a limit or the memory does not allow it; else it is counted
+ * with `*out` until _leave, which takes NULL. */
+bool s2s__origin_enter(s2s_federation *f, const uv_tcp_t *tcp, s2s__origin **out);
+void s2s__origin_leave(s2s_federation *f, s2s__origin *origin);
 
 /* accepting.c */
 void s2s__accept(void *federation, uv_tcp_t *tcp);

@@ -71,6 +71,9 @@ void s2s__stream_free(s2s__stream *s)
     f->streams_len--;
     if (s->role == S2S_ACCEPTOR)
         f->accepted--;
+    if (s->role == S2S_ACCEPTOR && !s->established)
+        f->preauth--;
+    s2s__origin_leave(f, s->origin);
     s2s__rate_leave(s);
     s2s__dial_cancel(s->dial);
     s2s__target_free(f->env, s->target);
@@ -286,6 +289,8 @@ static void on_established(void *owner, s2s_str local, s2s_str remote)
         return;
     }
     s->established = true;
+    if (s->role == S2S_ACCEPTOR)
+        s->f->preauth--;
     s2s__report_established(s);
     if (s->f->ops->stream) {
         s2s__stream_info(s, &info);

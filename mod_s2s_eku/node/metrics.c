@@ -76,6 +76,10 @@ static void put_streams(s2s__buf *b, const node *n)
     put(b, "s2sd_streams_slowed %" PRIu64 "\n", s.slowed);
     family(b, "s2sd_remotes_slowed", "counter", "Times that a remote domain reached limits.rate_bytes.");
     put(b, "s2sd_remotes_slowed_total %" PRIu64 "\n", counts.slowed);
+    family(b, "s2sd_connections_turned_away", "counter", "Connections closed as soon as they were accepted, by the limit.");
+    put(b, "s2sd_connections_turned_away_total{limit=\"connections\"} %" PRIu64 "\n", counts.turned_away);
+    put(b, "s2sd_connections_turned_away_total{limit=\"connections_per_address\"} %" PRIu64 "\n", counts.turned_away_address);
+    put(b, "s2sd_connections_turned_away_total{limit=\"preauth_connections\"} %" PRIu64 "\n", counts.turned_away_preauth);
     family(b, "s2sd_queued_stanzas", "gauge", "Stanzas that wait for a stream.");
     put(b, "s2sd_queued_stanzas %" PRIu64 "\n", s.queued);
 }

@@ -84,7 +84,8 @@ class Pair:
                          f"certificate: {pki}/{certificate}.crt, key: {pki}/{side}.key}}")
         lines += [f"trust: {{system: false, ca_files: [{pki}/ca.pem]}}", "policy: {dane: false, ocsp: \"off\"}", "routes:",
                   f"  - {{match: \"*.{other}.example\", address: \"127.0.0.1:{self.ports[other]['s2s']}\"}}",
-                  f"control: {self.bench.work}/{side}.sock", "limits: {connections: 20000, streams_out: 20000}",
+                  f"control: {self.bench.work}/{side}.sock", "limits: {connections: 20000, connections_per_address: 20000, preauth_connections: 20000, "
+                  "streams_out: 20000}",
                   "log: {level: warn}"]
         file = f"{self.bench.work}/{side}.yaml"
         with open(file, "w", encoding="utf-8") as f:

@@ -60,7 +60,8 @@ control: {work}/{domain}.sock
 census: {work}/{domain}.db
 http: "{address}:{http_port}"
 # Patience with a machine that is busy otherwise; none with a peer that has gone dark.
-limits: {{connections: 20000, streams_out: 20000, ack_ms: {ack_ms}, liveness_ms: {ack_ms}, retry_ms: 200,
+limits: {{connections: 20000, connections_per_address: 20000, preauth_connections: 20000, streams_out: 20000,
+  ack_ms: {ack_ms}, liveness_ms: {ack_ms}, retry_ms: 200,
   negotiation_ms: 600000, attempt_ms: 600000, connect_ms: 120000, stall_ms: 600000, close_ms: {close_ms}}}
 log: {{level: warn}}
 """

@@ -179,6 +179,9 @@ S2S_API s2s_err s2s_federation_answer(s2s_federation *f, s2s_ticket ticket, cons
 typedef struct s2s_federation_counts {
     size_t size;     /* sizeof(s2s_federation_counts) */
     uint64_t slowed; /* times that a remote domain used up limits.rate_bytes; one lasts until its reserve is full again */
+    /* Connections that were closed as soon as they were accepted: limits.connections, preauth_connections, and
+     * connections_per_address. */
+    uint64_t turned_away, turned_away_preauth, turned_away_address;
 } s2s_federation_counts;
 S2S_API void s2s_federation_count(const s2s_federation *f, s2s_federation_counts *out);
 

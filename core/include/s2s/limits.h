@@ -80,6 +80,10 @@ extern "C" {
       "beyond rate_bytes at once, saved up while less came")                                       \
     X(connections, 4096, 1, 1000000, "connections",                                                \
       "accepted connections at once; further ones are closed at TCP level")                        \
+    X(connections_per_address, 1024, 1, 1000000, "connections",                                    \
+      "of these, from one IPv4 address or one IPv6 network of 64 bits; further ones are closed at TCP level") \
+    X(preauth_connections, 2048, 1, 1000000, "connections",                                        \
+      "accepted connections that are not authenticated yet; further ones are closed at TCP level") \
     X(streams_out, 4096, 1, 1000000, "streams",                                                    \
       "pairs with an outgoing stream at once; further stanzas bounce with resource-constraint")                 \
     X(retry_ms, 5000, 0, 3600000, "ms",                                                            \
