@@ -359,6 +359,7 @@ size_t s2s_federation_close_remote(s2s_federation *f, s2s_str remote)
         if (!s->remote || strcmp(s->remote, name) != 0 || f->stopping)
             continue;
         closed++;
+        s->begins_anew = true;
         if (s->link)
             s2s__link_reset(s->link, "closed by the operator");
         else if (s->connection)

@@ -76,6 +76,7 @@ struct s2s__stream {
     bool to_dialback; /* ended because the peer refused EXTERNAL: one by dialback follows it */
     bool by_dialback; /* such a one: EXTERNAL is left out */
     bool broke; /* ended without a word of the peer's: it may be back in a moment */
+    bool begins_anew; /* closed by command: what waits begins anew, also if the stream was only being made */
     uint64_t checked; /* f->check when the verdict was given */
     uint64_t stanzas_in, stanzas_out;
     uint64_t resent; /* of those out: sent before on a stream that broke */

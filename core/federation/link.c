@@ -395,7 +395,7 @@ void s2s__link_closed(s2s__link *link, s2s__stream *s, s2s_stanza_error error, c
     bool was_connected = s && s->connection;
     if (s && s->established)
         s2s__reroute_take(link, s);
-    if (s && s->established && !f->stopping) {
+    if (s && (s->established || s->begins_anew) && !f->stopping) {
         s->link = NULL; /* the connection closes on its own */
         link->stream = NULL;
         if (link->queue.stanzas > 0)

@@ -188,7 +188,7 @@ static s2s_err read_again(reload *r, bool whole, FILE *problems, size_t *kept)
 /* -- saying -------------------------------------------------------------------------------------------- */
 
 /* Each line of `text` to the log and into the list. */
-static json_t *tell_problems(const reload *r, char *text)
+static json_t *tell_problems(const reload *r, s2s_level level, char *text)
 {
     json_t *list = json_array();
     char *rest = text;
@@ -196,7 +196,7 @@ static json_t *tell_problems(const reload *r, char *text)
         s2s_field field = {"problem", s2s_str_of(line)};
         if (!*line)
             continue;
-        s2s__log(r->options.env, S2S_LOG_ERROR, "reload", &field, 1);
+        s2s__log(r->options.env, level, "reload", &field, 1);
         json_t *value = json_string(line);
         if (json_array_size(list) < RELOAD_PROBLEMS_MAX)
             json_array_append(list, value);
@@ -227,11 +227,14 @@ static json_t *run(reload *r, bool whole)
     r->at = (int64_t)time(NULL);
     r->count++;
     r->ok = err == S2S_OK && kept == 0;
-    json_t *list = text ? tell_problems(r, text) : NULL;
+    /* A pair that does not fit is mostly one that is being replaced, file by file: the watch brings the other half. */
+    json_t *list = text ? tell_problems(r, err == S2S_OK ? S2S_LOG_WARN : S2S_LOG_ERROR, text) : NULL;
     json_t *restart = reload_restart_keys(r->options.started, in_force(r), has_new_plugin(r));
     free(text);
     tell_restart(r, restart);
-    if (err == S2S_OK)
+    if (err == S2S_OK && kept > 0)
+        s2s__log(r->options.env, S2S_LOG_WARN, "reloaded but for these certificates: read again when their files change", NULL, 0);
+    else if (err == S2S_OK)
         s2s__log(r->options.env, S2S_LOG_INFO, whole ? "configuration reloaded" : "certificates reloaded", NULL, 0);
     else
         s2s__log(r->options.env, S2S_LOG_ERROR, "nothing was reloaded: what was in force stays in force", NULL, 0);

@@ -30,7 +30,7 @@ static void add_domain(building *b, const char *name, const char *certificate, c
     if (err == S2S_OK)
         return;
     if (err == S2S_E_INVAL && b->running && s2s_setup_keep_domain(b->setup, b->running, domain) == S2S_OK) {
-        (void)fprintf(b->problems, "%s; %s keeps its certificate of before\n", why, name);
+        (void)fprintf(b->problems, "%s; %s keeps its certificate of before until the files change again\n", why, name);
         b->kept++;
         return;
     }

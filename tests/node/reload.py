@@ -68,9 +68,12 @@ def check_renewal(world, a):
     shutil.copy(crt, world.dir / "a.crt")
     wait_for("half a pair is noticed", lambda: "keeps its certificate of before" in a.log_text(), a.proc)
     assert leaf(a) == before
+    line = next(line for line in a.log_text().splitlines() if "keeps its certificate of before until the files change again" in line)
+    assert " warn reload problem=" in line, line
+    assert "certificates reloaded" not in a.log_text()
     os.replace(key, world.dir / "a.key")
     wait_for("the pair is taken", lambda: leaf(a) != before, a.proc)
-    assert "certificates reloaded" in a.log_text()
+    wait_for("it is said", lambda: "certificates reloaded" in a.log_text(), a.proc)
     a.ctl("close", "b.test")
     assert a.ping("b.test")["ok"]
 

@@ -145,8 +145,8 @@ S2S_API void s2s_federation_replace(s2s_federation *f, s2s_setup *setup);
  * at that time. */
 S2S_API void s2s_federation_recheck(s2s_federation *f);
 
-/* Closes all streams with `remote` (any form), either way, and forgets that it could not be reached: what waits, or comes
- * next, makes new ones. Returns how many were closed. */
+/* Closes all streams with `remote` (any form), either way, those that are being made too, and forgets that it could not be
+ * reached: what waits, or comes next, makes new ones, with a deadline of their own. Returns how many were closed. */
 S2S_API size_t s2s_federation_close_remote(s2s_federation *f, s2s_str remote);
 
 /* One of our certificates. Lent for the call. */

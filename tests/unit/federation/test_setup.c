@@ -181,16 +181,29 @@ Test(federation_close_remote, forgets_a_failure)
     net_end(&n);
 }
 
-Test(federation_close_remote, closes_a_stream_that_is_being_made)
+Test(federation_close_remote, what_waits_for_a_stream_that_is_being_made_begins_anew)
 {
     begin();
     n.b.pends = true;
     cr_assert_eq(node_send(&n.a, "b.example", "m1"), S2S_OK);
     net_until(&n, &n.b.judged, 1);
-    cr_expect_eq(s2s_federation_close_remote(n.a.f, S2S_STR("b.example")), 1u);
+    n.b.pends = false;
     cr_expect_eq(s2s_federation_close_remote(n.a.f, S2S_STR("other.example")), 0u);
-    net_until(&n, &n.a.count, 1);
-    cr_expect(strstr(node_last(&n.a), "message error m1"), "%s", node_last(&n.a));
+    cr_expect_eq(s2s_federation_close_remote(n.a.f, S2S_STR("b.example")), 1u);
+    net_until(&n, &n.b.count, 1);
+    cr_expect(strstr(node_last(&n.b), "m1"), "%s", node_last(&n.b));
+    cr_expect_eq(n.a.count, 0u, "nothing bounced");
+    net_end(&n);
+}
+
+Test(federation_close_remote, what_waits_for_a_connection_begins_anew)
+{
+    begin();
+    cr_assert_eq(node_send(&n.a, "b.example", "m1"), S2S_OK);
+    cr_expect_eq(s2s_federation_close_remote(n.a.f, S2S_STR("b.example")), 1u, "nothing has happened yet");
+    net_until(&n, &n.b.count, 1);
+    cr_expect_eq(n.a.count, 0u, "nothing bounced");
+    cr_expect_eq(n.a.established, 1u);
     net_end(&n);
 }
 
