@@ -131,14 +131,25 @@ def start_prosody(lab, certificates, anchors):
 
 # -- the new user --------------------------------------------------------------------------------------------
 
+def guide_section(title):
+    return GUIDE.read_text().split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+def indented(text, by):
+    """Its lines that are indented so far, without comments."""
+    return [re.sub(r"\s+#.*", "", line).strip() for line in text.splitlines() if line.startswith(" " * by)]
+
+
 def guide_commands():
-    """{number of the step: its indented lines, without comments}"""
-    section = GUIDE.read_text().split("\n## From nothing to federating\n")[1].split("\n## ")[0]
-    steps = {}
-    for part in re.split(r"\n(?=\d+\. )", section)[1:]:
-        number = int(part.split(".")[0])
-        steps[number] = [re.sub(r"\s+#.*", "", line).strip() for line in part.splitlines() if line.startswith(" " * 7)]
-    return steps
+    """{number of the step: its lines}"""
+    steps = re.split(r"\n(?=\d+\. )", guide_section("From nothing to federating"))[1:]
+    return {int(step.split(".")[0]): indented(step, 7) for step in steps}
+
+
+def guide_credentials():
+    """The lines of s2sd.yaml, by key; the commands."""
+    lines = indented(guide_section("Keys that only root may read"), 4)
+    return {line.split(":")[0]: line for line in lines[:2]}, lines[2:]
 
 
 class NewUser:
@@ -149,7 +160,7 @@ class NewUser:
     def all(self):
         return (self.trusts_what_everybody_trusts, self.installs_the_package, self.gets_a_certificate, self.writes_the_configuration,
                 self.checks_as_the_guide_says, self.talks_with_prosody, self.attaches_a_component, self.renews_and_the_streams_live_on,
-                self.new_streams_use_the_new_certificate)
+                self.new_streams_use_the_new_certificate, self.hands_the_key_over_by_credentials, self.purges_and_nothing_is_left)
 
     def follow(self, number):
         """Every command of a step, as it stands."""
@@ -259,6 +270,40 @@ class NewUser:
         leaf = self.machine.run(f"openssl x509 -in /etc/s2sd/certificates/{DOMAIN}/fullchain.pem -noout -serial -fingerprint -sha256").stdout
         check(serial in leaf, f"{serial} is not in {leaf}")
         check(any(c["sha256"].lower() in leaf.replace(":", "").lower() for c in mine), f"{mine} is not of {leaf}")
+
+    async def hands_the_key_over_by_credentials(self):
+        """The section "Keys that only root may read"."""
+        (settings, commands), before = guide_credentials(), self.served()
+        check(set(settings) == {"certificate", "key"}, f"the guide has changed: {settings}")
+        config = Path(self.machine.path("/etc/s2sd/s2sd.yaml"))
+        text = config.read_text()
+        for key, line in settings.items():
+            text, count = re.subn(rf"\b{key}: certificates/.*", line, text)
+            check(count == 1, f"{key} is there {count} times")
+        config.write_text(text)
+        for line in commands:
+            self.machine.run(f"cd /root && {line}")
+        check(self.served() == before, "another certificate")
+        credential = self.machine.run("stat -c '%U %a %n' /run/credentials/s2sd.service /run/credentials/s2sd.service/*.key").stdout.split()
+        say(" ".join(credential))
+        check(credential[:2] == ["s2sd", "500"] and credential[3:5] == ["s2sd", "400"], "others can read it")
+        key = self.machine.run(f"stat -Lc '%U %a' /etc/letsencrypt/live/{DOMAIN}/privkey.pem").stdout.strip()
+        check(key == "root 600", f"certbot's own key is {key}")
+        said = self.machine.run("certbot renew --force-renewal --no-random-sleep-on-renew").stdout
+        check("Congratulations, all renewals succeeded" in said, said)
+        check(self.served() != before, "the renewed certificate is not used")
+        check(not Path(self.machine.path(f"/etc/s2sd/certificates/{DOMAIN}")).exists(), "the key was copied")
+
+    async def purges_and_nothing_is_left(self):
+        self.machine.run("adduser --quiet daemon s2sd")  # as a component's account would be
+        self.machine.run("rm -r /etc/systemd/system/s2sd.service.d /etc/letsencrypt/renewal-hooks/deploy/s2sd")  # the administrator's own
+        self.machine.run("apt purge s2sd")
+        left = "".join(self.machine.run(f"find {where} -iname '*s2sd*'").stdout
+                       for where in ("/ -xdev -not -path '/root/*' -not -path '/var/cache/apt/*'", "/run", "/tmp"))
+        check(left == "", f"left over:\n{left}")
+        check(self.machine.run("getent passwd s2sd; getent group s2sd", check=False).stdout == "", "the account is left over")
+        check(self.machine.run("systemctl list-units --all --no-legend 's2sd*'").stdout.strip() == "", "a unit is left over")
+        check("s2sd" not in self.machine.run("cat /proc/[0-9]*/comm", check=False).stdout.split(), "it runs")
 
 
 # -- the program ---------------------------------------------------------------------------------------------

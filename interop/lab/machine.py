@@ -13,7 +13,8 @@ from lab.process import Process
 BOOT_SECONDS = 120
 RUN_SECONDS = 300
 
-# Runs in new namespaces: what a container's first process expects to find, then systemd.
+# Runs in new namespaces: what a container's first process expects to find, then systemd. Its mounts are shared, as on any machine
+# that boots: systemd mounts the credentials of a service in a namespace of their own, and they have to come through.
 BOOT = """\
 set -eu
 cd "$1"
@@ -36,6 +37,7 @@ export container=lab PATH=/usr/sbin:/usr/bin:/sbin:/bin
 pivot_root . mnt
 cd /
 umount -l /mnt
+mount --make-rshared /
 exec /lib/systemd/systemd --show-status=false
 """
 CGROUP = Path("/sys/fs/cgroup/systemd")
