@@ -9,6 +9,7 @@
  *     MSG user@domain text
  * People elsewhere write to room@DOMAIN from their XMPP client: "/join" to come in, "/leave" to go, or a line for the room.
  * MATCH=ADDRESS is a static route ("peer.example=127.0.0.2:5269"), instead of the DNS. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -436,6 +437,7 @@ int main(int argc, char **argv)
         return 1;
     s->domain = argv[1];
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
+    (void)signal(SIGPIPE, SIG_IGN); /* a peer may reset the connection that we write to */
     s2s_env_init(&s->env, &ENV_OPS, NULL);
     (void)uv_loop_init(&s->loop);
     (void)uv_signal_init(&s->loop, &s->interrupted);

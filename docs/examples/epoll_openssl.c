@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -370,6 +371,7 @@ int main(int argc, char **argv)
     app a = {.domain = argv[4], .tls = make_tls(argv[5], argv[6], argv[7]), .epoll = epoll_create1(0), .listener = -1,
              .to = sends ? argv[8] : NULL, .text = sends ? argv[9] : NULL, .wanted = sends ? 1 : strtol(argv[8], NULL, 10)};
     conn *conns[CONNECTIONS] = {NULL};
+    (void)signal(SIGPIPE, SIG_IGN); /* a peer may reset the connection that we write to */
     s2s_env_init(&a.env, &OPS, NULL);
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
     int fd = open_socket(&a, argv[2], argv[3]);

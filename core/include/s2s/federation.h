@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* federation.h: a federating endpoint on a libuv loop: local domains, listeners, outgoing streams,
- * queues and bounces. Many may live in one process; each belongs to the thread of its loop. */
+ * queues and bounces. Many may live in one process; each belongs to the thread of its loop. The process ignores SIGPIPE. */
 #ifndef S2S_FEDERATION_H
 #define S2S_FEDERATION_H
 
