@@ -54,14 +54,6 @@ void s2s__federation_bounce(s2s_federation *f, const s2s_stanza *stanza, s2s_sta
         s2s__federation_deliver(f, &answer);
 }
 
-void s2s__federation_drained(s2s_federation *f)
-{
-    if (!f->sender_waits || f->congested_links > 0)
-        return;
-    f->sender_waits = false;
-    f->ops->drained(f->user);
-}
-
 s2s_err s2s_federation_send(s2s_federation *f, const s2s_stanza *stanza)
 {
     char local[S2S_DOMAIN_MAX + 1], remote[S2S_DOMAIN_MAX + 1];
@@ -77,6 +69,13 @@ s2s_err s2s_federation_send(s2s_federation *f, const s2s_stanza *stanza)
     if (!s2s__federation_domain(f, from) || s2s__federation_domain(f, to))
         return S2S_E_INVAL;
     return s2s__link_send(f, from, to, stanza);
+}
+
+bool s2s_federation_holds(s2s_federation *f, s2s_str local, s2s_str remote)
+{
+    char ours[S2S_DOMAIN_MAX + 1], theirs[S2S_DOMAIN_MAX + 1];
+    return s2s_domain_normalise(local, ours) == S2S_OK && s2s_domain_normalise(remote, theirs) == S2S_OK &&
+           s2s__link_holds(f, s2s_str_of(ours), s2s_str_of(theirs));
 }
 
 s2s_err s2s_federation_answer(s2s_federation *f, s2s_ticket ticket, const s2s_verdict *verdict)
@@ -280,6 +279,7 @@ s2s_err s2s_federation_new(const s2s_federation_options *options, s2s_federation
     s2s__recheck_begin(f);
     s2s__reroute_begin(f);
     s2s__rates_begin(f);
+    s2s__hold_timer_begin(f);
     *out = f;
     return S2S_OK;
 }
@@ -301,7 +301,7 @@ static void on_stop_timer_closed(uv_handle_t *handle)
     f->ops->stopped(f->user);
 }
 
-enum { LAST_PARTS = 6 }; /* the timers of recheck, reroute and rates, post handle; resolver and flush handle, which close when the
+enum { LAST_PARTS = 7 }; /* the timers of recheck, reroute, rates and hold, post handle; resolver and flush handle, which close when the
                         * streams are gone */
 
 static void part_closed(void *arg)
@@ -382,6 +382,7 @@ void s2s_federation_stop(s2s_federation *f)
     s2s__post_end(f, on_handle_closed);
     s2s__reroute_end(f, on_handle_closed);
     s2s__rates_end(f, on_handle_closed);
+    s2s__hold_timer_end(f, on_handle_closed);
     uv_timer_start(&f->stop_timer, on_stop_timer, f->env->limits.close_ms, 0);
     s2s__claims_stop(f);
     close_accepted(f);

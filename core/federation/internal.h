@@ -85,6 +85,13 @@ struct s2s__stream {
     s2s__stream *next_sharer, *prev_sharer; /* of that */
 };
 
+/* What a link does with those who send to it. */
+typedef enum s2s__hold {
+    S2S__FLOWS, /* nothing */
+    S2S__HOLDS, /* half full: they were told to pause, and wait for ops->drained */
+    S2S__STUCK, /* it held them in vain: they go on, and what has no room bounces */
+} s2s__hold;
+
 /* How far an attempt came: of several, the furthest tells the senders most. */
 typedef enum s2s__reach { S2S__UNREACHED, S2S__NO_CONNECTION, S2S__NOT_ESTABLISHED } s2s__reach;
 
@@ -97,7 +104,9 @@ struct s2s__link {
     s2s__queue queue;
     bool bouncing;       /* what waited is being answered, which may call back: the link stays */
     bool turned;         /* to dialback, since a stream is being made: once is enough */
-    bool congested;      /* the queue was half full and is not nearly empty yet */
+    s2s__hold hold;
+    uint64_t hold_mark;  /* not FLOWS: what it had taken when the time up to hold_until began */
+    s2s_time hold_until;
     s2s__reach reached; /* of the failure below; UNREACHED: there is none, or a new stream is being made */
     size_t resent;       /* of the queue, at its front: sent before on a stream that broke */
     unsigned barren;     /* streams in a row that broke without having acknowledged anything */
@@ -155,7 +164,7 @@ struct s2s_federation {
     s2s__post post;
     s2s__rates rates;
     s2s_federation_counts counts;
-    uv_timer_t reroute_timer;
+    uv_timer_t reroute_timer, hold_timer;
     s2s__listener **listeners;
     size_t listeners_len;
     s2s__stream *streams, *oldest; /* newest first */
@@ -166,14 +175,12 @@ struct s2s_federation {
     s2s__table origins; /* of these, by address */
     s2s__told told_away[S2S__CAP_ADDRESS + 1];
     s2s__table links; /* by local and remote */
-    size_t congested_links;
     s2s_verdict told; /* lent with the information about a stream */
     s2s_dialback_secret secret;
     bool bidi;
     size_t calls; /* to authoritative servers, that somebody waits for */
     uint64_t next_in, next_out;
     s2s_ticket next_ticket;
-    bool sender_waits; /* was told S2S_E_AGAIN, waits for ops->drained */
     bool paused;       /* ops->deliver said so */
     bool stopping, finishing;
     unsigned open_parts; /* listeners, flush handle, resolver: while they close */
@@ -188,8 +195,6 @@ void s2s__federation_bounce(s2s_federation *f, const s2s_stanza *stanza, s2s_sta
                             const char *text);
 /* If all is closed that s2s_federation_stop() waits for, goes on to the end. */
 void s2s__federation_check_stopped(s2s_federation *f);
-/* A link has more or less room: tells the senders. */
-void s2s__federation_drained(s2s_federation *f);
 
 /* NULL: no dialback. */
 static inline const s2s_dialback_secret *s2s__federation_secret(const s2s_federation *f)
@@ -239,6 +244,13 @@ void s2s__rate_heard(s2s__stream *s, size_t bytes);
 bool s2s__rate_slows(const s2s__stream *s);
 /* Pauses it, or reads on, as f->paused and its rate have it. */
 void s2s__stream_flow(s2s__stream *s);
+/* hold.c: a stanza was added to the link's queue. S2S_OK, or S2S_E_AGAIN: its sender is held. */
+s2s_err s2s__hold_pushed(s2s__link *link);
+/* Some may have left it; it is over with all. They may tell the senders, and so make and end links. */
+void s2s__hold_popped(s2s__link *link);
+void s2s__hold_end(s2s__link *link);
+void s2s__hold_timer_begin(s2s_federation *f);
+void s2s__hold_timer_end(s2s_federation *f, uv_close_cb closed);
 
 /* stream.c: what both directions share. False: out of memory. */
 bool s2s__stream_name(s2s__stream *s, s2s_str local, s2s_str remote);
@@ -307,6 +319,8 @@ s2s_err s2s__link_send(s2s_federation *f, s2s_str local, s2s_str remote, const s
  * its stream is established; else NULL: that has to be asked. */
 s2s__link *s2s__link_known(s2s_federation *f, s2s_str local, s2s_str remote);
 s2s_err s2s__link_send_on(s2s__link *link, const s2s_stanza *stanza);
+/* Names in normal form. */
+bool s2s__link_holds(s2s_federation *f, s2s_str local, s2s_str remote);
 void s2s__link_established(s2s__link *link);
 void s2s__link_progress(s2s__link *link);
 /* Its stream has ended, or could not be made. If there is another address to try, it goes on with that. */

@@ -3,13 +3,12 @@
 #include "federation/internal.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "federation/backoff.h"
 #include "protocol/buf.h"
 #include "s2s/addr.h"
-
-enum { CONGESTED_HALVES = 2, RELIEVED_QUARTERS = 4 };
 
 /* -- the table ----------------------------------------------------------------------------------------- */
 
@@ -24,26 +23,13 @@ static s2s__link *find(s2s_federation *f, s2s_str local, s2s_str remote)
     return NULL;
 }
 
-static void set_congested(s2s__link *link, bool congested)
-{
-    if (link->congested == congested)
-        return;
-    link->congested = congested;
-    if (congested) {
-        link->f->congested_links++;
-    } else {
-        link->f->congested_links--;
-        s2s__federation_drained(link->f);
-    }
-}
-
 /* Not while it has a stream. */
 static void remove_link(s2s__link *link)
 {
     s2s_federation *f = link->f;
     s2s__table_remove(&f->links, &link->slot);
     s2s__queue_clear(&link->queue, f->env);
-    set_congested(link, false);
+    s2s__hold_end(link);
     s2s__free(f->env, link->local);
     s2s__free(f->env, link->remote);
     s2s__free(f->env, link->failed_text);
@@ -126,7 +112,7 @@ static void bounce_queue(s2s__link *link, s2s_stanza_error error, const char *te
         s2s__queue_pop(&waiting, link->f->env);
     }
     link->bouncing = false;
-    set_congested(link, false);
+    s2s__hold_end(link);
 }
 
 /* A stream that never got a connection is over: there is nothing to close. */
@@ -261,24 +247,28 @@ static bool send_now(s2s__link *link, const s2s_stanza *stanza)
     return true;
 }
 
+/* The answer may end what held its sender, or the link: asked afterwards. */
+static s2s_err no_room(const s2s__link *link, const s2s_stanza *stanza)
+{
+    char local[S2S_DOMAIN_MAX + 1], remote[S2S_DOMAIN_MAX + 1];
+    s2s_federation *f = link->f;
+    (void)snprintf(local, sizeof local, "%s", link->local);
+    (void)snprintf(remote, sizeof remote, "%s", link->remote);
+    s2s__federation_bounce(f, stanza, S2S_SE_RESOURCE_CONSTRAINT, "too much waits for the remote server");
+    return s2s__link_holds(f, s2s_str_of(local), s2s_str_of(remote)) ? S2S_E_AGAIN : S2S_OK;
+}
+
 static s2s_err send_or_queue(s2s__link *link, const s2s_stanza *stanza)
 {
-    s2s_federation *f = link->f;
+    const s2s_federation *f = link->f;
     if (link->queue.stanzas == 0 && send_now(link, stanza))
         return S2S_OK;
-    if (s2s__queue_push(&link->queue, f->env, stanza) != S2S_OK) {
-        s2s__federation_bounce(f, stanza, S2S_SE_RESOURCE_CONSTRAINT,
-                               "too much waits for the remote server");
-    } else if (s2s__queue_filled(&link->queue, f->env, CONGESTED_HALVES) > 0) {
-        set_congested(link, true);
-    }
-    bool congested = link->congested;
-    if (!link->stream && link->retry_at == 0)
-        start_stream(link); /* may end the link at once */
-    if (!congested || f->congested_links == 0)
-        return S2S_OK;
-    f->sender_waits = true;
-    return S2S_E_AGAIN;
+    if (s2s__queue_push(&link->queue, f->env, stanza) != S2S_OK)
+        return no_room(link, stanza);
+    if (link->stream || link->retry_at != 0)
+        return s2s__hold_pushed(link);
+    start_stream(link); /* may end the link at once: this one holds nobody */
+    return S2S_OK;
 }
 
 s2s_err s2s__link_send(s2s_federation *f, s2s_str local, s2s_str remote, const s2s_stanza *stanza)
@@ -308,6 +298,12 @@ s2s_err s2s__link_send(s2s_federation *f, s2s_str local, s2s_str remote, const s
     return send_or_queue(link, stanza);
 }
 
+bool s2s__link_holds(s2s_federation *f, s2s_str local, s2s_str remote)
+{
+    const s2s__link *link = find(f, local, remote);
+    return link && link->hold == S2S__HOLDS;
+}
+
 s2s__link *s2s__link_known(s2s_federation *f, s2s_str local, s2s_str remote)
 {
     s2s__link *link = find(f, local, remote);
@@ -329,8 +325,7 @@ void s2s__link_progress(s2s__link *link)
             link->stream->resent++;
         }
     }
-    if (link->congested && s2s__queue_filled(&link->queue, link->f->env, RELIEVED_QUARTERS) == 0)
-        set_congested(link, false);
+    s2s__hold_popped(link);
     if (link->f->stopping && link->queue.stanzas == 0 && link->stream && link->stream->established)
         s2s__connection_close(link->stream->connection, S2S_COND_NONE, NULL);
 }

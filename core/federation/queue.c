@@ -60,6 +60,7 @@ s2s_err s2s__queue_add(s2s__queue *q, const s2s_env *env, const s2s_stanza *stan
     q->last = e;
     q->stanzas++;
     q->bytes += size;
+    q->added += size;
     return S2S_OK;
 }
 
@@ -73,6 +74,7 @@ void s2s__queue_put_before(s2s__queue *q, s2s__queue *older)
         q->last = older->last;
     q->stanzas += older->stanzas;
     q->bytes += older->bytes;
+    q->added += older->bytes;
     *older = (s2s__queue){0};
 }
 

@@ -12,6 +12,7 @@ typedef struct s2s__queued s2s__queued;
 typedef struct s2s__queue {
     s2s__queued *first, *last;
     size_t stanzas, bytes;
+    uint64_t added; /* bytes, ever */
 } s2s__queue;
 
 /* Copies the stanza. S2S_OK, S2S_E_NOMEM; S2S_E_LIMIT: limits.queue_stanzas or queue_bytes would be passed. */

@@ -35,6 +35,7 @@ typedef struct client {
     components *owner;
     component_stream *stream;
     const config_account *account; /* once attached, and until detached */
+    char *waits_for; /* the remote domain for whose sake it is paused; NULL: none */
 } client;
 
 struct components {
@@ -95,8 +96,13 @@ bool components_slow(const components *c)
 
 void components_resume(components *c)
 {
-    for (client *k = c->clients; k; k = k->next)
+    for (client *k = c->clients; k; k = k->next) {
+        if (k->waits_for && k->account && c->ops->held(c->user, k->account->domain, s2s_str_of(k->waits_for)))
+            continue;
+        s2s__free(c->env, k->waits_for);
+        k->waits_for = NULL;
         component_stream_resume(k->stream);
+    }
 }
 
 /* -- what the streams report --------------------------------------------------------------------------- */
@@ -132,7 +138,17 @@ static bool on_attach(void *user, const config_account *account)
 static bool on_stanza(void *user, const s2s_stanza *stanza)
 {
     client *k = user;
-    return k->owner->ops->stanza(k->owner->user, stanza);
+    const components *c = k->owner;
+    s2s_jid to;
+    switch (c->ops->stanza(c->user, stanza)) {
+    case COMPONENT_GOES_ON: return true;
+    case COMPONENT_PAUSES: return false;
+    case COMPONENT_WAITS_FOR_REMOTE:
+        s2s__free(c->env, k->waits_for); /* without memory it goes on whenever any does */
+        k->waits_for = s2s_jid_split(stanza->to, &to) == S2S_OK ? s2s__strdup(c->env, to.domain) : NULL;
+        return false;
+    }
+    return true;
 }
 
 static void on_slow(void *user, bool slow)
@@ -189,6 +205,7 @@ static void on_gone(void *user)
         }
     }
     c->clients_len--;
+    s2s__free(c->env, k->waits_for);
     s2s__free(c->env, k);
     check_stopped(c);
 }

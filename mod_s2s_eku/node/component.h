@@ -13,11 +13,18 @@
 
 typedef struct components components;
 
+typedef enum component_next {
+    COMPONENT_GOES_ON,
+    COMPONENT_PAUSES,           /* until components_resume() */
+    COMPONENT_WAITS_FOR_REMOTE, /* the same, but not while ops->held says so of the domain that the stanza was for */
+} component_next;
+
 /* May call components_deliver and components_resume, not _free. */
 typedef struct components_ops {
-    /* From an attached component, `from` at its domain, `to` not yet looked at. Lent. False: taken, but read no more from it
-     * until components_resume(). */
-    bool (*stanza)(void *user, const s2s_stanza *stanza);
+    /* From an attached component, `from` at its domain, `to` not yet looked at. Lent. Taken; says what becomes of the component. */
+    component_next (*stanza)(void *user, const s2s_stanza *stanza);
+    /* Whether what `domain`, an account's, sends to `remote` is still to wait. */
+    bool (*held)(void *user, const char *domain, s2s_str remote);
     /* Was taken by components_deliver() but did not go out, and nothing is attached any more. Lent, without `inner`. */
     void (*undelivered)(void *user, const s2s_stanza *stanza);
     /* No component is far behind any more: components_slow() is false again. */
@@ -46,7 +53,7 @@ bool components_attached(const components *c, s2s_str domain);
 s2s_err components_deliver(components *c, s2s_str domain, const s2s_stanza *stanza);
 /* Some component is far behind: whoever produces stanzas should pause until ops->drained. */
 bool components_slow(const components *c);
-void components_resume(components *c);
+void components_resume(components *c); /* all but those that wait for a remote domain that ops->held names */
 
 /* Listens no more; each component gets what is queued and </stream:stream>; then ops->stopped, from the loop. Bounded by
  * limits.close_ms. */

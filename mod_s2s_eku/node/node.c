@@ -28,7 +28,7 @@ struct node {
     name_index domains; /* the configuration's */
     pings pings;
     s2s_time since;
-    bool federation_full; /* s2s_federation_send() said S2S_E_AGAIN, ops->drained has not come */
+    bool told_to_pause; /* s2s_federation_send() said S2S_E_AGAIN to the stanza that is being routed */
     bool stopping;
     bool has_rules; /* some component may not talk to everybody */
 };
@@ -56,7 +56,7 @@ static void send_out(node *n, const s2s_stanza *st)
 {
     switch (s2s_federation_send(n->federation, st)) {
     case S2S_OK: return;
-    case S2S_E_AGAIN: n->federation_full = !n->stopping; return;
+    case S2S_E_AGAIN: n->told_to_pause = true; return;
     case S2S_E_NOMEM: bounce(n, st, S2S_SE_RESOURCE_CONSTRAINT, "out of memory"); return;
     case S2S_E_INVAL: bounce(n, st, S2S_SE_JID_MALFORMED, NULL); return;
     case S2S_E_STATE:
@@ -143,7 +143,6 @@ static bool on_deliver(void *user, const s2s_stanza *stanza)
 static void on_federation_drained(void *user)
 {
     node *n = user;
-    n->federation_full = false;
     if (!components_slow(n->components))
         components_resume(n->components);
 }
@@ -163,18 +162,32 @@ static void on_federation_stopped(void *user)
 
 /* -- the components' side ------------------------------------------------------------------------------ */
 
-static bool on_component_stanza(void *user, const s2s_stanza *stanza)
+static bool on_held(void *user, const char *domain, s2s_str remote)
+{
+    node *n = user;
+    return !n->stopping && s2s_federation_holds(n->federation, s2s_str_of(domain), remote);
+}
+
+static component_next on_component_stanza(void *user, const s2s_stanza *stanza)
 {
     node *n = user;
     s2s_stanza addressed = *stanza;
     s2s_jid from;
+    bool outer = n->told_to_pause; /* of a stanza that made room for this one */
+    n->told_to_pause = false;
     if (stanza->to.ptr) {
         route_if_permitted(n, stanza);
     } else if (s2s_jid_split(stanza->from, &from) == S2S_OK) {
         addressed.to = from.domain; /* the error comes from its own domain: there is no other */
         bounce(n, &addressed, S2S_SE_BAD_REQUEST, "a stanza from a component needs a 'to' (XEP-0114)");
     }
-    return n->stopping || (!n->federation_full && !components_slow(n->components));
+    bool held = n->told_to_pause;
+    n->told_to_pause = outer;
+    if (n->stopping)
+        return COMPONENT_GOES_ON;
+    if (held)
+        return COMPONENT_WAITS_FOR_REMOTE;
+    return components_slow(n->components) ? COMPONENT_PAUSES : COMPONENT_GOES_ON;
 }
 
 static void on_undelivered(void *user, const s2s_stanza *stanza)
@@ -186,8 +199,7 @@ static void on_components_drained(void *user)
 {
     node *n = user;
     s2s_federation_resume(n->federation);
-    if (!n->federation_full)
-        components_resume(n->components);
+    components_resume(n->components);
 }
 
 static void on_components_stopped(void *user)
@@ -295,7 +307,7 @@ static s2s_err index_domains(const node *n, const config *c, name_index *out)
 
 s2s_err node_new(const node_options *options, FILE *errors, node **out)
 {
-    static const components_ops OPS = {on_component_stanza, on_undelivered, on_components_drained,
+    static const components_ops OPS = {on_component_stanza, on_held, on_undelivered, on_components_drained,
                                        on_components_stopped};
     const config *c = options->config;
     s2s_err err = S2S_E_NOMEM;
@@ -408,7 +420,6 @@ void node_stop(node *n)
         return;
     n->stopping = true;
     certificates_stop(n->certificates);
-    n->federation_full = false;
     if (n->federation)
         s2s_federation_stop(n->federation);
     else if (n->components)

@@ -30,7 +30,7 @@ typedef struct room {
 } room;
 
 /* Only from who is attached, and only in its own name. */
-static bool on_stanza(void *user, const s2s_stanza *st)
+static component_next on_stanza(void *user, const s2s_stanza *st)
 {
     room *r = user;
     s2s_jid from;
@@ -38,7 +38,16 @@ static bool on_stanza(void *user, const s2s_stanza *st)
     fuzz_must(s2s_jid_split(st->from, &from) == S2S_OK && s2s_domain_normalise(from.domain, domain) == S2S_OK);
     fuzz_must(components_attached(r->c, s2s_str_of(domain)));
     r->taken++;
-    return !(r->how & HOW_PAUSES) || r->taken % 2;
+    if (!(r->how & HOW_PAUSES) || r->taken % 2)
+        return COMPONENT_GOES_ON;
+    return r->taken % 4 ? COMPONENT_PAUSES : COMPONENT_WAITS_FOR_REMOTE;
+}
+
+static bool on_held(void *user, const char *domain, s2s_str remote)
+{
+    const room *r = user;
+    fuzz_must(components_attached(r->c, s2s_str_of(domain)) && remote.ptr);
+    return false;
 }
 
 static void on_undelivered(void *user, const s2s_stanza *st)
@@ -60,7 +69,7 @@ static void on_stopped(void *user)
 
 static void open_room(room *r, unsigned how)
 {
-    static const components_ops OPS = {on_stanza, on_undelivered, on_drained, on_stopped};
+    static const components_ops OPS = {on_stanza, on_held, on_undelivered, on_drained, on_stopped};
     char address[128], why[S2S_TEXT_MAX] = "";
     memset(&r->t, 0, sizeof r->t);
     test_env_init(&r->t);

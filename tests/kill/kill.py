@@ -46,6 +46,8 @@ components:
 trust: {{system: false, ca_files: [ca.crt]}}
 routes:
   - {{match: {peer}, address: "{peer_address}:{peer_port}"}}
+# The sender is held for as long as it takes: nothing bounces.
+limits: {{hold_ms: 60000}}
 control: {work}/{domain}.sock
 """
 

@@ -228,9 +228,11 @@ class Soak:
         pause = self.pace["pause"]
         sink = kill.Receiver("sink.a.example", self.a.address)
         sink.begin()
-        # A message that comes while there is neither a stream nor a peer goes back to its sender.
-        flows = (Flow(self.a, "kill", self.k, "in", pause, may_bounce=True), Flow(self.a, "dark", self.h, "in", pause),
-                 Flow(self.h, "out", self.a, "back", pause))
+        # A message that comes while there is neither a stream nor a peer goes back to its sender, and one that finds the queue for
+        # a peer that has gone dark full: nobody is held for long.
+        flows = (Flow(self.a, "kill", self.k, "in", pause, may_bounce=True),
+                 Flow(self.a, "dark", self.h, "in", pause, may_bounce=True),
+                 Flow(self.h, "out", self.a, "back", pause, may_bounce=True))
         self.chatter()
         self.talking.set()
         killing = faults.Killing(self.pace["kill"], self.k, self.to_k, flows[0], self.chatter)

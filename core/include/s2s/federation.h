@@ -61,7 +61,8 @@ typedef struct s2s_federation_ops {
      * s2s_federation_resume(); the stanza was taken all the same, and a few more may come: what was decrypted already,
      * the first on a stream without stream management, and what has come on a stream that is closed meanwhile. After a pause the streams take turns. */
     bool (*deliver)(void *user, const s2s_stanza *stanza);
-    /* After s2s_federation_send() said S2S_E_AGAIN: send on. */
+    /* After s2s_federation_send() said S2S_E_AGAIN: that pair has room again, or was waited for long enough (limits.hold_ms):
+     * send on. Once for each pair that holds its senders; s2s_federation_holds() tells which still do. */
     void (*drained)(void *user);
     /* Optional. A stream was established (`end` NULL) or has ended, or could not be made. */
     void (*stream)(void *user, const s2s_stream_info *info, const s2s_close *end);
@@ -163,8 +164,11 @@ S2S_API void s2s_federation_domains(const s2s_federation *f, void (*each)(void *
 
 /* Takes a stanza from a local sender. `from` must be at a domain served here and `to` must not be. It is delivered
  * to the remote server's stream, or an error comes back through ops->deliver (if it may be bounced): never lost
- * silently. S2S_OK; S2S_E_AGAIN: taken, but please pause until ops->drained; S2S_E_INVAL: not taken (addresses). */
+ * silently. S2S_OK; S2S_E_AGAIN: taken, but much waits for that pair of domains: whoever sends to it had better pause until
+ * ops->drained, others need not; S2S_E_INVAL: not taken (addresses). */
 S2S_API s2s_err s2s_federation_send(s2s_federation *f, const s2s_stanza *stanza);
+/* Whether the pair (domains in any form) holds its senders: S2S_E_AGAIN was said and ops->drained has not come for it. */
+S2S_API bool s2s_federation_holds(s2s_federation *f, s2s_str local, s2s_str remote);
 /* The same from any thread: a copy of the stanza is handed to the loop's thread and sent there; what cannot be sent comes back
  * through ops->deliver as an error. The order of one thread's stanzas stays. `env`'s resize must work in that thread too.
  * The one function that other threads may call; not during or after s2s_federation_free(). S2S_OK; S2S_E_LIMIT:

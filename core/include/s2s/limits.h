@@ -51,11 +51,14 @@ extern "C" {
     X(dns_targets, 16, 1, 64, "targets", "SRV targets tried for one domain; the rest is ignored")  \
     X(dns_addresses, 16, 1, 64, "addresses", "addresses tried for one target; the rest is ignored") \
     X(queue_stanzas, 4096, 1, 1048576, "stanzas",                                                  \
-      "stanzas that wait for one pair's stream; senders are asked to pause at half of it, "          \
+      "stanzas that wait for one pair's stream; its senders are asked to pause at half of it, "          \
       "further ones bounce with resource-constraint")     \
     X(queue_bytes, 4194304, 65536, 1073741824, "bytes",                                            \
-      "bytes that wait for one pair's stream; senders are asked to pause at half of it, further "    \
+      "bytes that wait for one pair's stream; its senders are asked to pause at half of it, further "    \
       "stanzas bounce with resource-constraint")    \
+    X(hold_ms, 2000, 100, 60000, "ms",                                                             \
+      "who sends to a pair whose queue is half full is held, at most so long, and not again before the pair's stream has taken " \
+      "64 kB; then stanzas without room bounce")                                                   \
     X(output_bytes, 262144, 32768, 67108864, "bytes",                                              \
       "unsent bytes of one stream; above it further stanzas wait in the pair's queue")                         \
     X(unacked_stanzas, 8192, 1, 1048576, "stanzas",                                                \

@@ -16,6 +16,7 @@
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
 
+#include "s2s/addr.h"
 #include "transport/address.h"
 
 enum { PATIENCE_SECONDS = 20, READ_ROOM = 16384 };
@@ -30,7 +31,7 @@ static void remember(fixture *f, const s2s_stanza *st)
     f->last[len < sizeof f->last ? len : 0] = '\0';
 }
 
-static bool on_stanza(void *user, const s2s_stanza *st)
+static component_next on_stanza(void *user, const s2s_stanza *st)
 {
     fixture *f = user;
     char id[32];
@@ -38,7 +39,17 @@ static bool on_stanza(void *user, const s2s_stanza *st)
     if (!st->id.ptr || !s2s_str_eq(st->id, s2s_str_of(id)))
         f->in_order = false;
     remember(f, st);
-    return f->pause_every == 0 || f->stanzas % f->pause_every != 0;
+    s2s_jid to;
+    if (f->held_for && s2s_jid_split(st->to, &to) == S2S_OK && s2s_str_eq(to.domain, s2s_str_of(f->held_for)))
+        return COMPONENT_WAITS_FOR_REMOTE;
+    return f->pause_every == 0 || f->stanzas % f->pause_every != 0 ? COMPONENT_GOES_ON : COMPONENT_PAUSES;
+}
+
+static bool on_held(void *user, const char *domain, s2s_str remote)
+{
+    const fixture *f = user;
+    cr_expect(components_attached(f->components, s2s_str_of(domain)));
+    return f->held_for && s2s_str_eq(remote, s2s_str_of(f->held_for));
 }
 
 static void on_undelivered(void *user, const s2s_stanza *st)
@@ -60,7 +71,7 @@ static void on_stopped(void *user)
 
 void fixture_start(fixture *f)
 {
-    static const components_ops OPS = {on_stanza, on_undelivered, on_drained, on_stopped};
+    static const components_ops OPS = {on_stanza, on_held, on_undelivered, on_drained, on_stopped};
     memset(f, 0, sizeof *f);
     test_env_init(&f->t);
     f->in_order = true;

@@ -18,6 +18,7 @@ typedef struct fixture {
     /* what the node saw */
     size_t stanzas, undelivered, drained;
     size_t pause_every;          /* every n-th stanza pauses its component; 0: none */
+    const char *held_for;        /* what is for this domain holds its component; NULL: nothing does */
     bool in_order;               /* the ids of stanzas were 0, 1, 2... */
     char last[FIXTURE_TEXT_MAX]; /* the last stanza or undelivered one */
 } fixture;

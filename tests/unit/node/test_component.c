@@ -109,6 +109,39 @@ Test(component, paused_component_is_not_read)
     script_close(&s);
 }
 
+static bool saw_so_many(void *count)
+{
+    return f.stanzas >= *(const size_t *)count;
+}
+
+static void until_stanzas(size_t count)
+{
+    fixture_until(&f, saw_so_many, &count);
+}
+
+Test(component, one_that_waits_for_a_remote_domain_is_not_resumed_for_another)
+{
+    script s, other;
+    fixture_listen(&f);
+    script_attach(&s, &f, "chat.example");
+    script_attach(&other, &f, "news.example");
+    f.held_for = "slow.example";
+    script_send(&s, "<message from='chat.example' to='a@slow.example' id='0'/><message from='chat.example' to='a@b.example' id='1'/>");
+    until_stanzas(1);
+    components_resume(f.components);
+    script_send(&other, "<message from='news.example' to='a@b.example' id='1'/>");
+    until_stanzas(2);
+    components_resume(f.components);
+    for (size_t turn = 0; turn < 50; turn++)
+        fixture_turn(&f);
+    cr_expect_eq(f.stanzas, 2u, "held until its own remote domain has room");
+    f.held_for = "slower.example";
+    components_resume(f.components);
+    until_stanzas(3);
+    script_close(&s);
+    script_close(&other);
+}
+
 Test(component, ten_thousand_to_a_slow_component_come_in_order_and_senders_pause)
 {
     script s;
