@@ -35,6 +35,7 @@ static void free_claim(s2s__claim *c)
             break;
         }
     }
+    s2s__question_drop(c->stream->f, c->ticket);
     if (c->call)
         c->stream->f->calls--;
     s2s__free(env, c->local);
@@ -206,8 +207,9 @@ static void start_call(s2s__claim *c)
 /* -- deciding ------------------------------------------------------------------------------------------- */
 
 /* DB-15: the certificate decides if it can, by the same policy as for SASL EXTERNAL; else DNS does, if the policy says so. */
-static void decide(s2s__claim *c, const s2s_verdict *verdict)
+void s2s__claim_answer(s2s__claim *c, const s2s_verdict *verdict)
 {
+    s2s__question_drop(c->stream->f, c->ticket);
     c->ticket = 0;
     if (verdict->trusted) {
         s2s__report_claim(c->stream, c->local, c->remote, S2S_DIALBACK_VALID, "the certificate proves it");
@@ -219,25 +221,13 @@ static void decide(s2s__claim *c, const s2s_verdict *verdict)
     }
 }
 
-bool s2s__claim_answer(s2s__stream *s, s2s_ticket ticket, const s2s_verdict *verdict)
-{
-    for (s2s__claim *c = s->claims; c; c = c->next) {
-        if (ticket != 0 && c->ticket == ticket) {
-            decide(c, verdict);
-            return true;
-        }
-    }
-    return false;
-}
-
 static void judge(s2s__claim *c)
 {
     s2s__stream *s = c->stream;
     s2s_verdict verdict;
-    c->ticket = ++s->f->next_ticket;
-    s2s_ticket ticket = c->ticket;
-    if (s2s__stream_ask_policy(s, s2s_str_of(c->local), s2s_str_of(c->remote), ticket, &verdict) != S2S_E_PENDING)
-        (void)s2s__claim_answer(s, ticket, &verdict);
+    c->ticket = s2s__question_add(s, c);
+    if (s2s__stream_ask_policy(s, s2s_str_of(c->local), s2s_str_of(c->remote), c->ticket, &verdict) != S2S_E_PENDING)
+        s2s__claim_answer(c, &verdict);
 }
 
 static s2s__claim *new_claim(s2s__stream *s, s2s_str local, s2s_str remote, s2s_str key)

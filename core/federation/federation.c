@@ -78,19 +78,6 @@ bool s2s_federation_holds(s2s_federation *f, s2s_str local, s2s_str remote)
            s2s__link_holds(f, s2s_str_of(ours), s2s_str_of(theirs));
 }
 
-s2s_err s2s_federation_answer(s2s_federation *f, s2s_ticket ticket, const s2s_verdict *verdict)
-{
-    for (s2s__stream *s = f->streams; s; s = s->next) {
-        if (ticket != 0 && s->ticket == ticket) {
-            s2s__stream_answer(s, verdict);
-            return S2S_OK;
-        }
-        if (s2s__claim_answer(s, ticket, verdict))
-            return S2S_OK;
-    }
-    return S2S_E_NOTFOUND;
-}
-
 void s2s_federation_streams(const s2s_federation *f, void (*each)(void *arg, const s2s_stream_info *info),
                             void *arg)
 {
@@ -224,6 +211,7 @@ static void unmake(s2s_federation *f)
     s2s__table_free(&f->links);
     s2s__rates_free(f);
     s2s__table_free(&f->origins);
+    s2s__questions_free(f);
     explicit_bzero(&f->secret, sizeof f->secret);
     s2s__free(f->env, f);
 }

@@ -126,6 +126,14 @@ typedef struct s2s__recheck {
     s2s_time next;  /* when a round begins by itself */
 } s2s__recheck;
 
+/* What the policy was asked and has not answered. */
+typedef struct s2s__question s2s__question;
+typedef struct s2s__questions {
+    s2s__question *list;
+    size_t room, free; /* places; one more than the index of the first free one, 0: none */
+    uint64_t asked;    /* since the object was made */
+} s2s__questions;
+
 /* Stanzas that other threads have posted; the lock guards `queue` and `closed`. */
 typedef struct s2s__post {
     uv_mutex_t lock;
@@ -180,7 +188,7 @@ struct s2s_federation {
     bool bidi;
     size_t calls; /* to authoritative servers, that somebody waits for */
     uint64_t next_in, next_out;
-    s2s_ticket next_ticket;
+    s2s__questions questions;
     bool paused;       /* ops->deliver said so */
     bool stopping, finishing;
     unsigned open_parts; /* listeners, flush handle, resolver: while they close */
@@ -266,6 +274,12 @@ void s2s__stream_answer(s2s__stream *s, const s2s_verdict *verdict);
 /* Asks the policy about the peer; the verdict comes to s2s__stream_answer, now or later. */
 void s2s__stream_judge(s2s__stream *s);
 
+/* questions.c: one more is asked: of the stream, or of a claim on it. The ticket; 0: out of memory. */
+s2s_ticket s2s__question_add(s2s__stream *stream, s2s__claim *claim);
+/* It is answered, or nobody wants to know any more. 0: does nothing. */
+void s2s__question_drop(s2s_federation *f, s2s_ticket ticket);
+void s2s__questions_free(s2s_federation *f);
+
 /* The policy's word on whether the certificate of the stream's peer proves `remote`. `out` is filled unless S2S_E_PENDING. */
 s2s_err s2s__stream_ask_policy(s2s__stream *s, s2s_str local, s2s_str remote, s2s_ticket ticket, s2s_verdict *out);
 /* Looks up and connects; `done` gets the stream. S2S_E_SYNTAX: the domain cannot be looked up. */
@@ -278,7 +292,7 @@ bool s2s__stream_delivers(const s2s__stream *s);
 
 /* claims.c: dialback. A claim and the answer to it; the same for one that the policy decides later. */
 void s2s__claim_take(s2s__stream *s, s2s_str local, s2s_str remote, s2s_str key);
-bool s2s__claim_answer(s2s__stream *s, s2s_ticket ticket, const s2s_verdict *verdict);
+void s2s__claim_answer(s2s__claim *c, const s2s_verdict *verdict);
 /* The event of a stream that is a call; and its end. */
 void s2s__claim_call_answered(s2s__stream *call, s2s_dialback_outcome outcome, s2s_stanza_error error);
 void s2s__claim_call_closed(s2s__stream *call, const s2s_close *close);

@@ -55,9 +55,16 @@ s2s__stream *s2s__stream_new(s2s_federation *f, s2s_role role, s2s_str local, s2
     return s;
 }
 
+static void forget_question(s2s__stream *s)
+{
+    s2s__question_drop(s->f, s->ticket);
+    s->ticket = 0;
+}
+
 void s2s__stream_free(s2s__stream *s)
 {
     s2s_federation *f = s->f;
+    forget_question(s);
     if (s->prev)
         s->prev->next = s->next;
     else
@@ -180,7 +187,7 @@ static const s2s_verdict *told(const s2s__stream *s)
 
 void s2s__stream_answer(s2s__stream *s, const s2s_verdict *verdict)
 {
-    s->ticket = 0;
+    forget_question(s);
     if (s->judged) {
         s2s__recheck_answer(s, verdict);
         return;
@@ -219,7 +226,8 @@ s2s_err s2s__stream_ask_policy(s2s__stream *s, s2s_str local, s2s_str remote, s2
     size_t room = (size_t)f->env->limits.chain_certificates + 1;
     s2s_bytes *chain = s2s__alloc(f->env, room * sizeof *chain);
     s2s_verdict_init(out);
-    if (!chain) {
+    if (!chain || ticket == 0) {
+        s2s__free(f->env, chain);
         (void)snprintf(out->reason, sizeof out->reason, "out of memory");
         return S2S_E_NOMEM;
     }
@@ -246,7 +254,8 @@ s2s_err s2s__stream_ask_policy(s2s__stream *s, s2s_str local, s2s_str remote, s2
 void s2s__stream_judge(s2s__stream *s)
 {
     s2s_verdict verdict;
-    s->ticket = ++s->f->next_ticket;
+    forget_question(s);
+    s->ticket = s2s__question_add(s, NULL);
     if (s2s__stream_ask_policy(s, s2s_str_of(s->local), s2s_str_of(s->remote), s->ticket, &verdict) != S2S_E_PENDING)
         s2s__stream_answer(s, &verdict);
 }
@@ -396,7 +405,7 @@ static void note_failure(s2s__stream *s, const s2s_close *close)
 static void on_closed(void *owner, const s2s_close *close)
 {
     s2s__stream *s = owner;
-    s->ticket = 0;
+    forget_question(s);
     s2s__claims_drop(s);
     if (s->is_call) {
         s2s__claim_call_closed(s, close);

@@ -187,6 +187,36 @@ Test(federation, a_verdict_may_come_later)
     cr_expect_eq(s2s_federation_answer(n.b.f, n.b.asked, &verdict), S2S_OK);
     net_until(&n, &n.b.count, 1);
     cr_expect_eq(s2s_federation_answer(n.b.f, n.b.asked, &verdict), S2S_E_NOTFOUND, "only once");
+    cr_expect_eq(s2s_federation_answer(n.b.f, 0, &verdict), S2S_E_NOTFOUND);
+    net_end(&n);
+}
+
+Test(federation, an_answer_that_comes_after_the_stream_is_for_nobody)
+{
+    enum { STREAMS = 20 }; /* more than the first room for questions */
+    s2s_ticket first;
+    s2s_verdict verdict;
+    s2s_verdict_init(&verdict);
+    verdict.trusted = true;
+    net_begin(&n);
+    n.a.t.env.limits.close_ms = 100; /* the peer reads nothing while its policy thinks */
+    net_begin_nodes(&n);
+    n.b.pends = true;
+    cr_assert_eq(node_send(&n.a, "b.example", "m1"), S2S_OK);
+    net_until(&n, &n.b.judged, 1);
+    first = n.b.asked;
+    for (unsigned i = 1; i <= STREAMS; i++) { /* what waits makes a new stream after each that is closed */
+        net_until(&n, &n.b.judged, i);
+        cr_expect(i == 1 || n.b.asked != first, "another question, another ticket");
+        if (i < STREAMS) {
+            cr_assert_eq(s2s_federation_close_remote(n.a.f, S2S_STR("b.example")), 1u);
+            net_until(&n, &n.b.ended, i);
+            cr_expect_eq(s2s_federation_answer(n.b.f, n.b.asked, &verdict), S2S_E_NOTFOUND);
+        }
+    }
+    cr_expect_eq(s2s_federation_answer(n.b.f, n.b.asked, &verdict), S2S_OK);
+    net_until(&n, &n.b.count, 1);
+    cr_expect(has(node_last(&n.b), "m1"));
     net_end(&n);
 }
 
