@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-#include <string.h>
 
 #include "protocol/buf.h"
 #include "protocol/log.h"
+#include "protocol/sized.h"
 #include "s2s/addr.h"
 
 const char *s2s_tls_start_word(s2s_tls_start start)
@@ -92,8 +92,7 @@ void s2s_federation_streams(const s2s_federation *f, void (*each)(void *arg, con
 
 void s2s_federation_count(const s2s_federation *f, s2s_federation_counts *out)
 {
-    *out = f->counts;
-    out->size = sizeof *out;
+    s2s__sized_write(out, out->size, &f->counts, sizeof f->counts);
 }
 
 void s2s__federation_rule(const s2s_federation *f, s2s_str local, s2s_str remote, s2s_remote_rule *out)
@@ -183,14 +182,14 @@ s2s_err s2s_federation_route(s2s_federation *f, const char *match, const char *a
 
 /* -- beginning and end --------------------------------------------------------------------------------- */
 
-void s2s_federation_options_init(s2s_federation_options *options)
+void (s2s_federation_options_init)(s2s_federation_options *options, size_t size)
 {
-    *options = (s2s_federation_options){.size = sizeof *options};
+    s2s__sized_write(options, size, &(s2s_federation_options){0}, sizeof *options);
 }
 
 static bool options_ok(const s2s_federation_options *o)
 {
-    return o->size == sizeof *o && o->loop && o->env && o->policy && o->policy->ops &&
+    return o->loop && o->env && s2s__env_known(o->env) && o->policy && o->policy->ops &&
            o->policy->ops->abi == S2S_POLICY_ABI && o->ops && o->ops->abi == S2S_FEDERATION_ABI &&
            o->ops->deliver && o->ops->drained && o->ops->stopped && !s2s_limits_check(&o->env->limits);
 }
@@ -224,9 +223,12 @@ static void on_unmade(uv_handle_t *handle)
     unmake(f);
 }
 
-s2s_err s2s_federation_new(const s2s_federation_options *options, s2s_federation **out,
+s2s_err s2s_federation_new(const s2s_federation_options *given, s2s_federation **out,
                            char why[S2S_TEXT_MAX])
 {
+    s2s_federation_options read = {0}, *options = &read;
+    if (!s2s__sized_read(options, sizeof *options, given))
+        return refuse(why, S2S_E_INVAL, "the options were not initialised, or are those of a newer libs2s");
     if (!options_ok(options))
         return refuse(why, S2S_E_INVAL, "the options are not complete, or a limit is out of its range");
     const s2s_env *env = options->env;

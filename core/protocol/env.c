@@ -3,11 +3,13 @@
 #include "s2s/env.h"
 
 #include "protocol/log.h"
+#include "protocol/sized.h"
 
-void s2s_env_init(s2s_env *env, const s2s_env_ops *ops, void *user)
+void (s2s_env_init)(s2s_env *env, size_t size, const s2s_env_ops *ops, void *user)
 {
-    *env = (s2s_env){.size = sizeof *env, .ops = ops, .user = user, .level = S2S_LOG_INFO};
-    s2s_limits_init(&env->limits);
+    s2s_env ours = {.ops = ops, .user = user, .level = S2S_LOG_INFO};
+    s2s_limits_init(&ours.limits);
+    s2s__sized_write(env, size, &ours, sizeof ours);
 }
 
 const char *s2s_level_name(s2s_level level)

@@ -29,6 +29,7 @@ void *realloc(void *, size_t);
 void free(void *);
 """
 UV_RUN_NOWAIT = 2
+ENV_ABI, FEDERATION_ABI = 2, 1  # S2S_ENV_ABI, S2S_FEDERATION_ABI: the function tables below are those
 MOST_SECONDS = 1.0  # between two looks at what Python's signal handlers have noted
 
 
@@ -97,14 +98,14 @@ class Bot:
             return self.s2s.S2S_OK
 
         self._keep((resize, random))
-        ops = self._keep(ffi.new("s2s_env_ops *", {"abi": 1, "resize": resize, "random": random}))
+        ops = self._keep(ffi.new("s2s_env_ops *", {"abi": ENV_ABI, "resize": resize, "random": random}))
         self.env = ffi.new("s2s_env *")
-        self.s2s.s2s_env_init(self.env, ops, ffi.NULL)
+        self.s2s.s2s_env_init(self.env, ffi.sizeof(self.env[0]), ops, ffi.NULL)
 
     def _federation(self, ca):
         ffi = self.ffi
         trust, policy = ffi.new("eku_options *"), ffi.new("eku_policy **")
-        self.eku.eku_options_init(trust, self.env)
+        self.eku.eku_options_init(trust, ffi.sizeof(trust[0]), self.env)
         files = self._keep([ffi.new("char[]", ca.encode())])
         trust.system_trust, trust.ca_files_len = False, 1
         trust.ca_files = self._keep(ffi.new("const char *[]", files))
@@ -127,9 +128,9 @@ class Bot:
 
         self._keep((deliver, drained, stopped))
         ops = self._keep(ffi.new("s2s_federation_ops *",
-                                 {"abi": 1, "deliver": deliver, "drained": drained, "stopped": stopped}))
+                                 {"abi": FEDERATION_ABI, "deliver": deliver, "drained": drained, "stopped": stopped}))
         options, out = ffi.new("s2s_federation_options *"), ffi.new("s2s_federation **")
-        self.s2s.s2s_federation_options_init(options)
+        self.s2s.s2s_federation_options_init(options, ffi.sizeof(options[0]))
         options.loop, options.env, options.policy, options.ops = self.loop, self.env, interface, ops
         self._check(self.s2s.s2s_federation_new(options, out, self.why))
         self.federation = out[0]

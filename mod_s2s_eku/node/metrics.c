@@ -70,7 +70,7 @@ static void put_streams(s2s__buf *b, const node *n)
     family(b, "s2sd_stanzas", "counter", "Stanzas received from and sent to remote servers.");
     put(b, "s2sd_stanzas_total{direction=\"in\"} %" PRIu64 "\n", c->stanzas_in + s.in);
     put(b, "s2sd_stanzas_total{direction=\"out\"} %" PRIu64 "\n", c->stanzas_out + s.out);
-    s2s_federation_counts counts;
+    s2s_federation_counts counts = {.size = sizeof counts};
     s2s_federation_count(node_federation(n), &counts);
     family(b, "s2sd_streams_slowed", "gauge", "Streams whose remote domain has reached limits.rate_bytes.");
     put(b, "s2sd_streams_slowed %" PRIu64 "\n", s.slowed);

@@ -2,9 +2,11 @@
 /* policy.c: the policy object, and its interface. */
 #include "mod_s2s_eku/eku.h"
 
+#include "policy/file.h"
 #include "policy/judge.h"
 #include "policy/refusal.h"
 #include "protocol/buf.h"
+#include "protocol/sized.h"
 
 struct eku_policy {
     const s2s_env *env;
@@ -30,19 +32,28 @@ const char *eku_ocsp_word(eku_ocsp ocsp)
     return "off";
 }
 
-void eku_options_init(eku_options *options, const s2s_env *env)
+static eku_options default_options(const s2s_env *env)
 {
-    *options = (eku_options){.size = sizeof *options, .env = env, .mode = EKU_TOLERANT,
-                             .ocsp = EKU_OCSP_SOFT, .dane = true, .allow = true, .system_trust = true};
+    return (eku_options){.env = env, .mode = EKU_TOLERANT, .ocsp = EKU_OCSP_SOFT, .dane = true, .allow = true,
+                         .system_trust = true};
 }
 
-void eku_remote_init(eku_remote *remote, const char *match)
+void (eku_options_init)(eku_options *options, size_t size, const s2s_env *env)
 {
-    *remote = (eku_remote){.size = sizeof *remote, .match = match};
+    eku_options ours = default_options(env);
+    s2s__sized_write(options, size, &ours, sizeof ours);
 }
 
-s2s_err eku_policy_new(const eku_options *options, eku_policy **out, char why[S2S_TEXT_MAX])
+void (eku_remote_init)(eku_remote *remote, size_t size, const char *match)
 {
+    s2s__sized_write(remote, size, &(eku_remote){.match = match}, sizeof *remote);
+}
+
+s2s_err eku_policy_new(const eku_options *given, eku_policy **out, char why[S2S_TEXT_MAX])
+{
+    eku_options read = default_options(NULL), *options = &read;
+    if (!s2s__sized_read(options, sizeof *options, given) || !options->env || !s2s__env_known(options->env))
+        return eku__refuse(why, S2S_E_INVAL, "policy: the options are not set up");
     char unwanted[S2S_TEXT_MAX];
     if (!why)
         why = unwanted;

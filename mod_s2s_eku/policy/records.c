@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "protocol/buf.h"
+#include "protocol/sized.h"
 
 /* A record and its strings. */
 typedef struct entry {
@@ -205,10 +206,11 @@ static void note_failure(eku_record *rec, const eku_event *e)
     s2s__copy_text(f->cause, s2s_str_of(e->cause));
 }
 
-bool eku_records_note(eku_records *r, const eku_event *e)
+bool eku_records_note(eku_records *r, const eku_event *given)
 {
     bool found;
-    if (!matters(e))
+    eku_event read = {0}, *e = &read;
+    if (!s2s__sized_read(e, sizeof *e, given) || !matters(e))
         return true;
     size_t at = place(r, e->remote, e->role, &found);
     entry *it = found ? r->list[at] : add(r, e->remote, e->role);

@@ -7,6 +7,7 @@
 #include "policy/file.h"
 #include "protocol/auth/base64.h"
 #include "protocol/buf.h"
+#include "protocol/sized.h"
 #include "s2s/addr.h"
 
 struct eku__remote {
@@ -41,7 +42,7 @@ static bool mode_ok(eku_mode mode)
 
 s2s_err eku__remotes_new(const eku_options *o, eku__remotes **out, char why[S2S_TEXT_MAX])
 {
-    if (o->size != sizeof *o || !mode_ok(o->mode))
+    if (!mode_ok(o->mode))
         return eku__refuse(why, S2S_E_INVAL, "policy: the options are not set up");
     eku__remotes *r = s2s__alloc(o->env, sizeof *r);
     if (!r)
@@ -149,9 +150,10 @@ static s2s_err fill(const s2s_env *env, eku__remote *r, const eku_remote *from, 
     return err;
 }
 
-s2s_err eku__remotes_add(eku__remotes *remotes, const eku_remote *remote, char why[S2S_TEXT_MAX])
+s2s_err eku__remotes_add(eku__remotes *remotes, const eku_remote *given, char why[S2S_TEXT_MAX])
 {
-    if (remote->size != sizeof *remote || !remote->match || (remote->mode && !mode_ok(*remote->mode)))
+    eku_remote read = {0}, *remote = &read;
+    if (!s2s__sized_read(remote, sizeof *remote, given) || !remote->match || (remote->mode && !mode_ok(*remote->mode)))
         return eku__refuse(why, S2S_E_INVAL, "policy: the remote is not set up");
     eku__remote *r = s2s__alloc(remotes->env, sizeof *r);
     if (!r)

@@ -73,6 +73,10 @@ S2S_API bool s2s_str_eq(s2s_str a, s2s_str b);
 /* Equality that folds ASCII letters. */
 S2S_API bool s2s_str_caseeq(s2s_str a, s2s_str b);
 
+/* A struct that a caller fills in for a call, or has filled in, begins with `size`, its sizeof in the caller's eyes, which the macros named
+ * ..._init set. New fields go to the end; for a program that was built before they came, they have their defaults. A struct
+ * that is larger than the library knows is refused (S2S_E_INVAL). docs/embedding.md says which structs never grow. */
+
 /* Monotonic milliseconds, from any epoch; always an argument, never read inside the protocol part. */
 typedef uint64_t s2s_time;
 #define S2S_NEVER UINT64_MAX

@@ -34,9 +34,10 @@ typedef struct s2s_env_ops {
     s2s_err (*sha256)(void *user, s2s_bytes in, uint8_t out[S2S_SHA256_LEN]);
 } s2s_env_ops;
 
-/* The caller owns it; it must outlive every object made with it and is never written to. */
+/* The caller owns it; it must outlive every object made with it and is never written to. An object is only made (else
+ * S2S_E_INVAL) with an env and `ops` of the layout that the library was built with. */
 typedef struct s2s_env {
-    size_t size; /* sizeof(s2s_env), set by s2s_env_init */
+    size_t size; /* sizeof(s2s_env), set by _init */
     const s2s_env_ops *ops;
     void *user;
     s2s_level level; /* least level that is logged */
@@ -44,7 +45,8 @@ typedef struct s2s_env {
 } s2s_env;
 
 /* Default limits, S2S_LOG_INFO, and `ops`/`user` as given (`ops` must live as long as the env). */
-S2S_API void s2s_env_init(s2s_env *env, const s2s_env_ops *ops, void *user);
+S2S_API void s2s_env_init(s2s_env *env, size_t size, const s2s_env_ops *ops, void *user);
+#define s2s_env_init(env, ops, user) s2s_env_init((env), sizeof *(env), (ops), (user))
 
 #ifdef __cplusplus
 }

@@ -71,7 +71,7 @@ typedef struct s2s_federation_ops {
 } s2s_federation_ops;
 
 typedef struct s2s_federation_options {
-    size_t size; /* set by _init */
+    size_t size; /* set by _init; base.h says how such structs grow */
     uv_loop_t *loop;
     const s2s_env *env;           /* outlives the object */
     const s2s_policy *policy;     /* copied; what it points to outlives the object */
@@ -87,7 +87,9 @@ typedef struct s2s_federation_options {
     bool bidi; /* offer and ask for one connection for both directions (XEP-0288) */
 } s2s_federation_options;
 
-S2S_API void s2s_federation_options_init(s2s_federation_options *options);
+/* All absent, bidi off. */
+S2S_API void s2s_federation_options_init(s2s_federation_options *options, size_t size);
+#define s2s_federation_options_init(options) s2s_federation_options_init((options), sizeof *(options))
 /* `why` (may be NULL) takes a sentence on failure; run the loop once more then, for what has to close. */
 S2S_API s2s_err s2s_federation_new(const s2s_federation_options *options, s2s_federation **out,
                                    char why[S2S_TEXT_MAX]);
@@ -181,7 +183,7 @@ S2S_API s2s_err s2s_federation_answer(s2s_federation *f, s2s_ticket ticket, cons
 
 /* What has happened since the object was made. */
 typedef struct s2s_federation_counts {
-    size_t size;     /* sizeof(s2s_federation_counts) */
+    size_t size;     /* sizeof(s2s_federation_counts), set by the caller: more is not written */
     uint64_t slowed; /* times that a remote domain used up limits.rate_bytes; one lasts until its reserve is full again */
     /* Connections that were closed as soon as they were accepted: limits.connections, preauth_connections, and
      * connections_per_address. */

@@ -23,7 +23,7 @@ extern "C" {
 typedef struct s2s_session s2s_session;
 
 typedef struct s2s_session_options {
-    size_t size; /* sizeof(s2s_session_options), set by _init */
+    size_t size; /* set by _init; base.h says how such structs grow */
     s2s_role role;
     /* Initiator: both domains in normal form (addr.h), copied. Acceptor: absent; the peer names them. */
     s2s_str local, remote;
@@ -39,7 +39,9 @@ typedef struct s2s_session_options {
     s2s_str verify_id, verify_key;
 } s2s_session_options;
 
-S2S_API void s2s_session_options_init(s2s_session_options *options, s2s_role role);
+/* All absent, off, or left to the limits. */
+S2S_API void s2s_session_options_init(s2s_session_options *options, size_t size, s2s_role role);
+#define s2s_session_options_init(options, role) s2s_session_options_init((options), sizeof *(options), (role))
 
 typedef enum s2s_event_type {
     S2S_EV_NONE,        /* nothing waits: send the output, then feed or wait for the deadline */

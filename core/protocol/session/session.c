@@ -5,6 +5,7 @@
 
 #include "protocol/log.h"
 #include "protocol/session/machine.h"
+#include "protocol/sized.h"
 #include "protocol/xml/ns.h"
 
 enum { OUTPUT_SLACK = 65536 }; /* our own nonzas beside stanzas */
@@ -206,15 +207,22 @@ void s2s_session_lost(s2s_session *s, s2s_time now, const char *text)
     finish(s, false);
 }
 
-void s2s_session_options_init(s2s_session_options *options, s2s_role role)
+static s2s_session_options default_options(s2s_role role)
 {
-    *options = (s2s_session_options){
-        .size = sizeof *options, .role = role, .negotiate_by = S2S_NEVER};
+    return (s2s_session_options){.role = role, .negotiate_by = S2S_NEVER};
 }
 
-s2s_err s2s_session_new(const s2s_env *env, const s2s_session_options *options, s2s_time now,
-                        s2s_session **out)
+void (s2s_session_options_init)(s2s_session_options *options, size_t size, s2s_role role)
 {
+    s2s_session_options ours = default_options(role);
+    s2s__sized_write(options, size, &ours, sizeof ours);
+}
+
+s2s_err s2s_session_new(const s2s_env *env, const s2s_session_options *given, s2s_time now, s2s_session **out)
+{
+    s2s_session_options read = default_options(S2S_ACCEPTOR), *options = &read;
+    if (!s2s__env_known(env) || !s2s__sized_read(options, sizeof *options, given))
+        return S2S_E_INVAL;
     if (options->role == S2S_INITIATOR && (options->local.len == 0 || options->remote.len == 0))
         return S2S_E_INVAL;
     s2s_err err = S2S_E_NOMEM;

@@ -28,7 +28,7 @@ S2S_API const char *eku_ocsp_word(eku_ocsp ocsp); /* "off", "soft", "must" */
 /* What a policy is made of; lent for the call that makes it, `env` for the policy's life. What a remote (below)
  * leaves out comes from here. */
 typedef struct eku_options {
-    size_t size; /* set by eku_options_init */
+    size_t size; /* set by _init; s2s/base.h says how such structs grow */
     const s2s_env *env; /* memory, and the limits chain_certificates and chain_bytes */
     eku_mode mode;
     bool require_eku;            /* a certificate without Extended Key Usage is refused */
@@ -46,14 +46,15 @@ typedef struct eku_options {
     size_t crl_files_len;
 } eku_options;
 /* tolerant, the system's store, no files; OCSP soft, DANE on; everybody is allowed; the rest off. */
-S2S_API void eku_options_init(eku_options *options, const s2s_env *env);
+S2S_API void eku_options_init(eku_options *options, size_t size, const s2s_env *env);
+#define eku_options_init(options, env) eku_options_init((options), sizeof *(options), (env))
 
 /* Of a remote: what the policy's options say, or one of the two. */
 typedef enum eku_choice { EKU_INHERIT, EKU_NO, EKU_YES } eku_choice;
 
 /* Rules for remote domains that match. Lent for the call. */
 typedef struct eku_remote {
-    size_t size;        /* set by eku_remote_init */
+    size_t size;        /* set by _init */
     const char *match;  /* "peer.example", "*.peer.example" (one or more labels), "*" */
     const eku_mode *mode; /* NULL: inherited */
     eku_choice allow, dialback;
@@ -64,7 +65,8 @@ typedef struct eku_remote {
     size_t pins_len;
 } eku_remote;
 /* Everything inherited. */
-S2S_API void eku_remote_init(eku_remote *remote, const char *match);
+S2S_API void eku_remote_init(eku_remote *remote, size_t size, const char *match);
+#define eku_remote_init(remote, match) eku_remote_init((remote), sizeof *(remote), (match))
 
 enum { EKU_PIN_BYTES = 32 };
 /* The hash in a pin's text. S2S_E_SYNTAX: not "sha256/" and the base64 of 32 octets. */

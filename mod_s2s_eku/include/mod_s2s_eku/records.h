@@ -42,7 +42,7 @@ typedef struct eku_record {
 
 /* What happened to a stream. Everything is lent for the call. */
 typedef struct eku_event {
-    size_t size; /* sizeof(eku_event) */
+    size_t size; /* sizeof(eku_event), set by the caller */
     s2s_str local, remote;
     s2s_role role; /* ours */
     eku_mode mode;

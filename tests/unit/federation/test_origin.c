@@ -45,7 +45,7 @@ Test(origin, an_ipv4_address_or_an_ipv6_network_of_64_bits_is_one)
 
 static s2s_federation_counts counts(void)
 {
-    s2s_federation_counts c;
+    s2s_federation_counts c = {.size = sizeof c};
     s2s_federation_count(n.b.f, &c);
     return c;
 }

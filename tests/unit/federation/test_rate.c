@@ -12,7 +12,7 @@ static net n;
 
 static s2s_federation_counts counts_of(const node *x)
 {
-    s2s_federation_counts c;
+    s2s_federation_counts c = {.size = sizeof c};
     s2s_federation_count(x->f, &c);
     return c;
 }
