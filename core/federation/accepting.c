@@ -66,7 +66,8 @@ void s2s__accepting_open(s2s__stream *s, s2s_str local, s2s_str remote)
     else if (remote.ptr && !allowed(f, local, remote))
         s2s__connection_refuse(s->connection, S2S_COND_POLICY_VIOLATION, "this server does not talk to that domain");
     else
-        s2s__connection_accept(s->connection, s2s_str_of(domain->caps_node), s2s_str_of(domain->caps_ver));
+        s2s__connection_accept(s->connection, f->bidi && remote.ptr && s2s__federation_owns(f, remote),
+                               s2s_str_of(domain->caps_node), s2s_str_of(domain->caps_ver));
 }
 
 /* The stanza's `to`: is it at a domain of ours? */
@@ -76,6 +77,14 @@ static bool is_for_us(const s2s_federation *f, const s2s_stanza *stanza)
     char domain[S2S_DOMAIN_MAX + 1];
     return s2s_jid_split(stanza->to, &to) == S2S_OK && s2s_domain_normalise(to.domain, domain) == S2S_OK &&
            s2s__federation_domain(f, s2s_str_of(domain)) != NULL;
+}
+
+static bool is_ours_to_send(const s2s_federation *f, const s2s_stanza *stanza)
+{
+    s2s_jid to;
+    char domain[S2S_DOMAIN_MAX + 1];
+    return s2s_jid_split(stanza->to, &to) != S2S_OK || s2s_domain_normalise(to.domain, domain) != S2S_OK ||
+           s2s__federation_owns(f, s2s_str_of(domain));
 }
 
 /* Its answer goes where all stanzas for that server go. */
@@ -88,6 +97,10 @@ void s2s__accepting_rejected(s2s__stream *s, const s2s_stanza *stanza, s2s_stanz
         return;
     }
     const char *detail = error == S2S_SE_POLICY_VIOLATION ? "<stanza-too-big xmlns='urn:xmpp:errors'/>" : NULL; /* CX-8 */
-    if (s2s_stanza_bounce_detail(stanza, error, NULL, detail, buf, sizeof buf, &answer))
+    if (!s2s_stanza_bounce_detail(stanza, error, NULL, detail, buf, sizeof buf, &answer))
+        return;
+    if (is_ours_to_send(s->f, &answer))
         (void)s2s_federation_send(s->f, &answer);
+    else
+        s2s__federation_deliver(s->f, &answer);
 }

@@ -29,6 +29,7 @@ static void pause_reading(s2s_federation *f)
 
 void s2s__federation_deliver(s2s_federation *f, const s2s_stanza *stanza)
 {
+    f->delivered++;
     if (!f->ops->deliver(f->user, stanza) && !f->paused)
         pause_reading(f);
 }
@@ -102,6 +103,11 @@ void s2s__federation_rule(const s2s_federation *f, s2s_str local, s2s_str remote
         f->policy.ops->remote_rule(f->policy.self, local, remote, out);
 }
 
+bool s2s__federation_owns(const s2s_federation *f, s2s_str remote)
+{
+    return f->parts == 1 || f->ops->owns(f->user, remote);
+}
+
 /* -- domains, listeners, routes ------------------------------------------------------------------------ */
 
 const s2s__domain *s2s__federation_domain(const s2s_federation *f, s2s_str name)
@@ -154,7 +160,7 @@ s2s_err s2s_federation_listen(s2s_federation *f, const char *address, s2s_tls_st
 {
     s2s_err err = grow_listeners(f, why);
     if (err == S2S_OK)
-        err = s2s__listener_new(f->env, f->loop, address, accept_by(tls), f, &f->listeners[f->listeners_len], bound, why);
+        err = s2s__listener_new(f->env, f->loop, address, f->parts > 1, accept_by(tls), f, &f->listeners[f->listeners_len], bound, why);
     if (err == S2S_OK)
         f->listeners_len++;
     return err;
@@ -187,11 +193,16 @@ void (s2s_federation_options_init)(s2s_federation_options *options, size_t size)
     s2s__sized_write(options, size, &(s2s_federation_options){0}, sizeof *options);
 }
 
+static bool parts_ok(const s2s_federation_options *o)
+{
+    return o->parts <= 1 ? o->part == 0 : o->part < o->parts && o->ops->owns && o->dialback_secret.len > 0;
+}
+
 static bool options_ok(const s2s_federation_options *o)
 {
     return o->loop && o->env && s2s__env_known(o->env) && o->policy && o->policy->ops &&
            o->policy->ops->abi == S2S_POLICY_ABI && o->ops && o->ops->abi == S2S_FEDERATION_ABI &&
-           o->ops->deliver && o->ops->drained && o->ops->stopped && !s2s_limits_check(&o->env->limits);
+           o->ops->deliver && o->ops->drained && o->ops->stopped && parts_ok(o) && !s2s_limits_check(&o->env->limits);
 }
 
 /* DK-02. Without a hash there are no keys, and so no dialback. */
@@ -241,6 +252,9 @@ s2s_err s2s_federation_new(const s2s_federation_options *given, s2s_federation *
     f->ops = options->ops;
     f->user = options->user;
     f->bidi = options->bidi;
+    f->taken_later = options->taken_later;
+    f->parts = options->parts > 1 ? options->parts : 1;
+    f->next_in = f->next_out = options->part + 1;
     s2s_err err = make_secret(f, options->dialback_secret);
     if (err == S2S_OK)
         err = s2s__table_init(&f->links, env);
@@ -357,6 +371,13 @@ size_t s2s_federation_close_remote(s2s_federation *f, s2s_str remote)
     }
     s2s__links_forgive(f, s2s_str_of(name));
     return closed;
+}
+
+void s2s_federation_reachable(s2s_federation *f, s2s_str remote)
+{
+    char name[S2S_DOMAIN_MAX + 1];
+    if (s2s_domain_normalise(remote, name) == S2S_OK)
+        s2s__links_forgive(f, s2s_str_of(name));
 }
 
 void s2s_federation_stop(s2s_federation *f)

@@ -83,6 +83,11 @@ struct s2s__stream {
     s2s__origin *origin; /* of its connection (acceptor) */
     s2s__rate *rate; /* of its remote domain; NULL: not limited */
     s2s__stream *next_sharer, *prev_sharer; /* of that */
+    /* options.taken_later: what was delivered and is not safe yet */
+    s2s__stream *next_unsafe, *prev_unsafe;
+    uint64_t pulled, safe;       /* stanzas, those that were rejected included; and those known to be safe */
+    uint64_t delivery;           /* f->delivered behind the last of them */
+    uint64_t mark, mark_delivery; /* when f->taken gets to the second, the first are safe; 0: nothing is unsafe */
 };
 
 /* What a link does with those who send to it. */
@@ -187,7 +192,11 @@ struct s2s_federation {
     s2s_dialback_secret secret;
     bool bidi;
     size_t calls; /* to authoritative servers, that somebody waits for */
-    uint64_t next_in, next_out;
+    bool taken_later;
+    uint64_t delivered, taken; /* calls of ops->deliver; and those whose stanzas are safe */
+    s2s__stream *unsafe;       /* streams with some that are not */
+    uint32_t parts; /* that serve these domains, at least 1 */
+    uint64_t next_in, next_out; /* numbers of streams; those between are the other parts' */
     s2s__questions questions;
     bool paused;       /* ops->deliver said so */
     bool stopping, finishing;
@@ -201,6 +210,8 @@ void s2s__federation_rule(const s2s_federation *f, s2s_str local, s2s_str remote
 void s2s__federation_deliver(s2s_federation *f, const s2s_stanza *stanza);
 void s2s__federation_bounce(s2s_federation *f, const s2s_stanza *stanza, s2s_stanza_error error,
                             const char *text);
+/* Does what goes out to `remote` (normal form) go through this object? */
+bool s2s__federation_owns(const s2s_federation *f, s2s_str remote);
 /* If all is closed that s2s_federation_stop() waits for, goes on to the end. */
 void s2s__federation_check_stopped(s2s_federation *f);
 
@@ -216,6 +227,10 @@ void s2s__post_free(s2s_federation *f);
 
 /* setup.c: NULL if it is not there. `name` in normal form. */
 const s2s__domain *s2s__setup_domain(const s2s_setup *setup, s2s_str name);
+
+/* taken.c: a stanza was pulled and delivered (or rejected); the stream is freed. */
+void s2s__taken_note(s2s__stream *s);
+void s2s__taken_drop(s2s__stream *s);
 
 /* recheck.c */
 void s2s__recheck_begin(s2s_federation *f);

@@ -155,6 +155,27 @@ s2s_err s2s_setup_caps(s2s_setup *setup, s2s_str domain, s2s_str node, s2s_str v
     return S2S_OK;
 }
 
+s2s_err s2s_setup_copy(const s2s_setup *from, s2s_setup **out)
+{
+    s2s_setup *setup = NULL;
+    s2s_err err = s2s_setup_new(from->env, &setup);
+    for (size_t i = 0; i < from->domains_len && err == S2S_OK; i++) {
+        const s2s__domain *d = from->domains[i];
+        err = keep_domain(setup, d->name, d->file, s2s__identity_ref(d->identity));
+        if (err == S2S_OK && d->caps_ver)
+            err = s2s_setup_caps(setup, s2s_str_of(d->name), s2s_str_of(d->caps_node), s2s_str_of(d->caps_ver));
+    }
+    if (err == S2S_OK)
+        err = s2s__routes_copy(&from->routes, from->env, &setup->routes);
+    if (err != S2S_OK) {
+        s2s_setup_free(setup);
+        return err;
+    }
+    setup->rate = from->rate;
+    *out = setup;
+    return S2S_OK;
+}
+
 s2s_err s2s_setup_add_route(s2s_setup *setup, const char *match, const char *address, s2s_tls_start tls,
                             char why[S2S_TEXT_MAX])
 {

@@ -41,10 +41,9 @@ s2s__stream *s2s__stream_new(s2s_federation *f, s2s_role role, s2s_str local, s2
         s2s__free(f->env, s);
         return NULL;
     }
-    if (role == S2S_INITIATOR)
-        (void)snprintf(s->id, sizeof s->id, "o%" PRIu64, ++f->next_out);
-    else
-        (void)snprintf(s->id, sizeof s->id, "i%" PRIu64, ++f->next_in);
+    uint64_t *number = role == S2S_INITIATOR ? &f->next_out : &f->next_in;
+    (void)snprintf(s->id, sizeof s->id, "%c%" PRIu64, role == S2S_INITIATOR ? 'o' : 'i', *number);
+    *number += f->parts;
     s->next = f->streams;
     if (f->streams)
         f->streams->prev = s;
@@ -65,6 +64,7 @@ void s2s__stream_free(s2s__stream *s)
 {
     s2s_federation *f = s->f;
     forget_question(s);
+    s2s__taken_drop(s);
     if (s->prev)
         s->prev->next = s->next;
     else
@@ -313,7 +313,7 @@ static void on_established(void *owner, s2s_str local, s2s_str remote)
         return;
     }
     s2s__link_forgive(s->f, s2s_str_of(s->local), s2s_str_of(s->remote));
-    if (s2s__connection_is_bidi(s->connection) && !s->f->stopping)
+    if (s2s__connection_is_bidi(s->connection) && !s->f->stopping && s2s__federation_owns(s->f, remote))
         s2s__link_adopt(s);
 }
 
@@ -327,11 +327,13 @@ static void on_stanza(void *owner, const s2s_stanza *stanza)
         s2s__stream_flow(s); /* it is not new any more */
     if (s->f->paused && !before)
         s->f->turn = s->prev; /* the others come first when it goes on */
+    s2s__taken_note(s);
 }
 
 static void on_rejected(void *owner, const s2s_stanza *stanza, s2s_stanza_error error)
 {
     s2s__accepting_rejected(owner, stanza, error);
+    s2s__taken_note(owner);
 }
 
 static void on_dialback(void *owner, const s2s_event *e)

@@ -372,8 +372,9 @@ fail_tcp:
 
 /* -- the owner's calls --------------------------------------------------------------------------------- */
 
-void s2s__connection_accept(s2s__connection *c, s2s_str caps_node, s2s_str caps_ver)
+void s2s__connection_accept(s2s__connection *c, bool bidi, s2s_str caps_node, s2s_str caps_ver)
 {
+    s2s_session_offer_bidi(c->session, bidi);
     if (caps_ver.ptr) /* without memory for them they are not told */
         (void)s2s_session_caps(c->session, caps_node, caps_ver);
     (void)s2s_session_accept(c->session, s2s__conn_now(c));
@@ -435,6 +436,15 @@ void s2s__connection_close(s2s__connection *c, s2s_cond cond, const char *text)
     s2s__connection_pause(c, false);
     s2s_session_close(c->session, s2s__conn_now(c), cond, text);
     s2s__conn_drive(c);
+}
+
+void s2s__connection_unsafe(s2s__connection *c, uint32_t count, bool drive)
+{
+    if (c->over)
+        return;
+    s2s_session_unsafe(c->session, count);
+    if (drive)
+        s2s__conn_drive(c);
 }
 
 void s2s__connection_pause(s2s__connection *c, bool pause)

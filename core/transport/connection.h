@@ -61,8 +61,9 @@ s2s_err s2s__connection_new(s2s__io *io, uv_tcp_t *tcp, const s2s_session_option
                             const char *sni, const s2s__connection_ops *ops, void *owner,
                             s2s__connection **out);
 
-/* `caps_node` and `caps_ver`: of the domain that was asked for; absent: they are not told. */
-void s2s__connection_accept(s2s__connection *c, s2s_str caps_node, s2s_str caps_ver);
+/* `bidi`: it may be offered, whatever the options were. `caps_node` and `caps_ver`: of the domain that was asked for; absent: they are
+ * not told. */
+void s2s__connection_accept(s2s__connection *c, bool bidi, s2s_str caps_node, s2s_str caps_ver);
 void s2s__connection_refuse(s2s__connection *c, s2s_cond cond, const char *text);
 void s2s__connection_verdict(s2s__connection *c, const s2s_verdict *verdict);
 void s2s__connection_dialback(s2s__connection *c, s2s_str local, s2s_str remote, s2s_dialback_outcome outcome,
@@ -77,6 +78,8 @@ void s2s__connection_acks(const s2s__connection *c, s2s_acks *out);
 const s2s_stanza *s2s__connection_unacknowledged(s2s__connection *c);
 /* The close handshake; `cond` S2S_COND_NONE for a plain close. */
 void s2s__connection_close(s2s__connection *c, s2s_cond cond, const char *text);
+/* As s2s_session_unsafe; `drive`: an answer may go out now. */
+void s2s__connection_unsafe(s2s__connection *c, uint32_t count, bool drive);
 /* Stops or goes on reading from an established stream's peer. A stream that is closed, by either side, is read to its end. */
 void s2s__connection_pause(s2s__connection *c, bool pause);
 

@@ -2,6 +2,7 @@
 /* listener.c: accepts TCP connections. */
 #include "transport/listener.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -44,9 +45,29 @@ static void on_closed(uv_handle_t *handle)
         closed(arg);
 }
 
-static int bind_and_listen(s2s__listener *l, const struct sockaddr *address)
+/* Others may listen there too, if they are of our user and say the same (SO_REUSEPORT). Set by hand: the libuv that there is does
+ * not know it. The rest is as uv_tcp_bind() does it. */
+static int bind_shared(s2s__listener *l, const struct sockaddr *address)
 {
-    int status = uv_tcp_bind(&l->tcp, address, 0);
+    bool v6 = address->sa_family == AF_INET6;
+    socklen_t len = v6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+    int on = 1, off = 0, status = 0, fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return uv_translate_sys_error(errno);
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) < 0 ||
+        (v6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) < 0) || bind(fd, address, len) < 0)
+        status = uv_translate_sys_error(errno);
+    if (status == 0)
+        status = uv_tcp_open(&l->tcp, fd);
+    if (status < 0)
+        (void)close(fd);
+    return status;
+}
+
+static int bind_and_listen(s2s__listener *l, const struct sockaddr *address, bool shared)
+{
+    int status = shared ? bind_shared(l, address) : uv_tcp_bind(&l->tcp, address, 0);
     if (status == 0)
         status = uv_listen((uv_stream_t *)&l->tcp, BACKLOG, on_connection);
     return status;
@@ -85,7 +106,7 @@ static const char *hint(int status)
     return status == UV_EACCES ? "; ports below 1024 need root, or a socket that is passed" : "";
 }
 
-s2s_err s2s__listener_new(const s2s_env *env, uv_loop_t *loop, const char *address, s2s__accepted_cb accepted,
+s2s_err s2s__listener_new(const s2s_env *env, uv_loop_t *loop, const char *address, bool shared, s2s__accepted_cb accepted,
                           void *arg, s2s__listener **out, char bound[S2S_ADDRESS_MAX],
                           char why[S2S_TEXT_MAX])
 {
@@ -98,7 +119,7 @@ s2s_err s2s__listener_new(const s2s_env *env, uv_loop_t *loop, const char *addre
     s2s__listener *l = make(env, loop, accepted, arg);
     if (!l)
         return S2S_E_NOMEM;
-    int status = bind_and_listen(l, (const struct sockaddr *)&at);
+    int status = bind_and_listen(l, (const struct sockaddr *)&at, shared);
     if (status < 0) {
         if (why)
             (void)snprintf(why, S2S_TEXT_MAX, "cannot listen on %s: %s%s", address, uv_strerror(status), hint(status));

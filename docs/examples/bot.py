@@ -29,7 +29,7 @@ void *realloc(void *, size_t);
 void free(void *);
 """
 UV_RUN_NOWAIT = 2
-ENV_ABI, FEDERATION_ABI = 2, 1  # S2S_ENV_ABI, S2S_FEDERATION_ABI: the function tables below are those
+ENV_ABI, FEDERATION_ABI = 2, 2  # S2S_ENV_ABI, S2S_FEDERATION_ABI: the function tables below are those
 MOST_SECONDS = 1.0  # between two looks at what Python's signal handlers have noted
 
 

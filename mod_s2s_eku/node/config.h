@@ -83,6 +83,7 @@ typedef struct config {
     eku_ocsp ocsp;
     char *dialback_secret; /* the trimmed first line of the file; NULL: made at start */
     bool bidi, version_os;
+    uint32_t workers;
     config_remote *remotes;
     size_t remotes_len;
     config_route *routes;

@@ -162,6 +162,7 @@ static bool build_policy(const config_reading *r, config *c)
     c->dane = number_of(config_node_get(policy, "dane"), true);
     c->dialback = number_of(config_node_get(policy, "dialback"), false);
     c->allow = number_of(config_node_get(policy, "allow"), true);
+    c->workers = number_of(config_node_get(r->root, "workers"), 1);
     c->bidi = number_of(config_node_get(r->root, "bidi"), false);
     c->version_os = number_of(config_node_get(r->root, "version_os"), false);
     const config_node *secret = config_node_get(policy, "dialback_secret_file");

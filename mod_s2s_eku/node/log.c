@@ -199,11 +199,13 @@ static void write_line(void *user, s2s_level level, const char *message, const s
     clock_gettime(CLOCK_REALTIME, &now);
     int64_t wall_ms = (int64_t)now.tv_sec * MS_PER_SECOND + now.tv_nsec / 1000000;
     size_t len = log_format(text, sink->json, wall_ms, level, message, fields, count);
+    flockfile(sink->file); /* several workers write */
     /* A log that cannot be written is no reason to stop. */
     if (sink->journal)
         (void)fputs(priority(level), sink->file);
     (void)fwrite(text, 1, len, sink->file);
     (void)fflush(sink->file);
+    funlockfile(sink->file);
 }
 
 static void *resize(void *user, void *ptr, size_t size)

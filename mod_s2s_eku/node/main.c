@@ -16,7 +16,7 @@
 #include "node.h"
 #include "notify.h"
 #include "plugin.h"
-#include "policy.h"
+#include "policies.h"
 #include "privilege.h"
 #include "protocol/log.h"
 #include "reload.h"
@@ -29,9 +29,8 @@ typedef struct program {
     config *config;
     log_sink sink;
     s2s_env env;
-    eku_policy *policy;
-    plugin *plugin; /* in the place of `policy` */
-    s2s_policy interface;
+    policies *policies;
+    plugin *plugin; /* what they are of, in the place of the configuration's */
     uv_loop_t loop;
     node *node;
     control *control;
@@ -118,35 +117,37 @@ static s2s_err watch_signals(program *p)
     return S2S_OK;
 }
 
-static s2s_err make_policy(program *p, char why[S2S_TEXT_MAX])
+/* A configuration that is only looked at needs no second worker. */
+static size_t workers_of(const program *p, bool check)
 {
-    if (!p->config->plugin) {
-        s2s_err err = node_policy_new(&p->env, p->config, &p->policy, why);
-        if (err == S2S_OK)
-            p->interface = eku_policy_interface(p->policy);
-        return err;
-    }
+    return check ? 1 : p->config->workers;
+}
+
+static s2s_err make_policies(program *p, size_t workers, char why[S2S_TEXT_MAX])
+{
+    if (!p->config->plugin)
+        return policies_new(&p->env, p->config, workers, &p->policies, why);
     s2s_err err = plugin_open(&p->env, p->config->plugin, &p->plugin, why);
     if (err != S2S_OK)
         return err;
     s2s_field fields[] = {{"file", s2s_str_of(p->config->plugin)}, {"name", s2s_str_of(plugin_name(p->plugin))}};
     s2s__log(&p->env, S2S_LOG_WARN, "another certificate policy is loaded; trust and policy.* of the configuration do not count", fields,
              2);
-    p->interface = plugin_policy(p->plugin);
-    return S2S_OK;
+    return policies_of(&p->env, plugin_policy(p->plugin), workers, &p->policies);
 }
 
 /* Everything that can be checked without a socket. Faults are on standard error. */
 static s2s_err prepare(program *p, bool check)
 {
     char why[S2S_TEXT_MAX] = "";
-    s2s_err err = make_policy(p, why);
+    size_t workers = workers_of(p, check);
+    s2s_err err = make_policies(p, workers, why);
     if (err != S2S_OK) {
         (void)fprintf(stderr, "%s\n", *why ? why : s2s_strerror(err));
         return err;
     }
-    node_options o = {.env = &p->env, .loop = &p->loop, .config = p->config, .policy = &p->interface,
-                      .check = check, .stopped = on_node_stopped, .user = p};
+    node_options o = {.env = &p->env, .loop = &p->loop, .config = p->config, .policies = policies_list(p->policies),
+                      .workers = workers, .check = check, .stopped = on_node_stopped, .user = p};
     return node_new(&o, stderr, &p->node);
 }
 
@@ -172,7 +173,7 @@ static s2s_err listen_all(program *p, char why[S2S_TEXT_MAX])
 {
     const control_ops ops = {reload_on_command, p};
     reload_options o = {.env = &p->env, .loop = &p->loop, .file = p->file, .started = p->config, .node = p->node,
-                        .policy = p->policy};
+                        .policies = p->plugin ? NULL : p->policies};
     s2s_err err = reload_new(&o, &p->reload);
     if (err == S2S_OK)
         err = watch_signals(p);
@@ -186,6 +187,8 @@ static s2s_err listen_all(program *p, char why[S2S_TEXT_MAX])
         err = listen_fd_check(why);
     if (err == S2S_OK)
         err = privilege_drop(&p->env, p->config, p->file, why);
+    if (err == S2S_OK) /* their threads have what is left */
+        err = node_start(p->node);
     return err;
 }
 
@@ -233,7 +236,7 @@ static int start(const char *file, bool check)
     http_free(p.http);
     node_free(p.node);
     reload_free(p.reload);
-    eku_policy_free(p.policy);
+    policies_free(p.policies);
     plugin_close(p.plugin);
     uv_loop_close(&p.loop);
     config_free(p.config);

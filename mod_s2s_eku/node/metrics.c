@@ -17,6 +17,7 @@
 #include <jansson.h>
 
 #include "node.h"
+#include "workers.h"
 #include "reload.h"
 #include "s2s/addr.h"
 
@@ -61,7 +62,7 @@ static void put_streams(s2s__buf *b, const node *n)
     static const char *const STATES[] = {"negotiating", "established"};
     const counters *c = node_counters(n);
     now s = {0};
-    s2s_federation_streams(node_federation(n), add_stream, &s);
+    workers_streams(node_workers(n), add_stream, &s);
     family(b, "s2sd_streams", "gauge", "Streams with remote servers now.");
     for (size_t role = 0; role < 2; role++) {
         for (size_t i = 0; i < 2; i++)
@@ -70,8 +71,8 @@ static void put_streams(s2s__buf *b, const node *n)
     family(b, "s2sd_stanzas", "counter", "Stanzas received from and sent to remote servers.");
     put(b, "s2sd_stanzas_total{direction=\"in\"} %" PRIu64 "\n", c->stanzas_in + s.in);
     put(b, "s2sd_stanzas_total{direction=\"out\"} %" PRIu64 "\n", c->stanzas_out + s.out);
-    s2s_federation_counts counts = {.size = sizeof counts};
-    s2s_federation_count(node_federation(n), &counts);
+    s2s_federation_counts counts;
+    workers_sum(node_workers(n), &counts);
     family(b, "s2sd_streams_slowed", "gauge", "Streams whose remote domain has reached limits.rate_bytes.");
     put(b, "s2sd_streams_slowed %" PRIu64 "\n", s.slowed);
     family(b, "s2sd_remotes_slowed", "counter", "Times that a remote domain reached limits.rate_bytes.");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* node.c: owns the federation and the components; every stanza passes route(). */
+/* node.c: owns the workers and the components; every stanza passes route(). */
 #include "node.h"
 
 #include <stdlib.h>
@@ -16,10 +16,11 @@
 #include "s2s/addr.h"
 #include "services.h"
 #include "setup.h"
+#include "workers.h"
 
 struct node {
     node_options options;
-    s2s_federation *federation;
+    workers *workers;
     components *components;
     census *census;
     counters counters;
@@ -52,26 +53,18 @@ static const config_domain *find_domain(const node *n, const char *domain)
     return i < c->domains_len ? &c->domains[i] : NULL;
 }
 
-static void send_out(node *n, const s2s_stanza *st)
+static void send_out(node *n, s2s_str remote, const s2s_stanza *st)
 {
-    switch (s2s_federation_send(n->federation, st)) {
-    case S2S_OK: return;
-    case S2S_E_AGAIN: n->told_to_pause = true; return;
-    case S2S_E_NOMEM: bounce(n, st, S2S_SE_RESOURCE_CONSTRAINT, "out of memory"); return;
-    case S2S_E_INVAL: bounce(n, st, S2S_SE_JID_MALFORMED, NULL); return;
-    case S2S_E_STATE:
-    case S2S_E_LIMIT:
-    case S2S_E_SYNTAX:
-    case S2S_E_CLOSED:
-    case S2S_E_PENDING:
-    case S2S_E_NOTFOUND:
-    case S2S_E_EXISTS:
-    case S2S_E_TLS:
-    case S2S_E_IO:
-    case S2S_E_DNS:
-    case S2S_E_TIMEOUT:
-    case S2S_E_REFUSED: bounce(n, st, S2S_SE_SERVICE_UNAVAILABLE, "this server does not send now"); return;
+    const char *text;
+    s2s_err err = workers_send(n->workers, remote, st);
+    if (err == S2S_OK)
+        return;
+    if (err == S2S_E_AGAIN) {
+        n->told_to_pause = true;
+        return;
     }
+    s2s_stanza_error error = workers_send_error(err, &text);
+    bounce(n, st, error, text);
 }
 
 /* The domain of a component account, nothing attached. service-unavailable (RFC 6120 section 8.3.3.19) rather than
@@ -113,7 +106,7 @@ static void route(node *n, const s2s_stanza *st)
     else if (own)
         services_take(&n->services, own, &to, st);
     else
-        send_out(n, st);
+        send_out(n, s2s_str_of(domain), st);
 }
 
 static void route_answer(void *user, const s2s_stanza *answer)
@@ -154,10 +147,19 @@ static void on_stream(void *user, const s2s_stream_info *info, const s2s_close *
     census_note(n->census, n->options.config, info, end);
 }
 
+static void components_gone(node *n)
+{
+    census_stop(n->census);
+    n->options.stopped(n->options.user);
+}
+
 static void on_federation_stopped(void *user)
 {
     node *n = user;
-    components_stop(n->components);
+    if (n->components)
+        components_stop(n->components);
+    else
+        components_gone(n);
 }
 
 /* -- the components' side ------------------------------------------------------------------------------ */
@@ -165,7 +167,7 @@ static void on_federation_stopped(void *user)
 static bool on_held(void *user, const char *domain, s2s_str remote)
 {
     node *n = user;
-    return !n->stopping && s2s_federation_holds(n->federation, s2s_str_of(domain), remote);
+    return !n->stopping && workers_holds(n->workers, s2s_str_of(domain), remote);
 }
 
 static component_next on_component_stanza(void *user, const s2s_stanza *stanza)
@@ -198,7 +200,7 @@ static void on_undelivered(void *user, const s2s_stanza *stanza)
 static void on_components_drained(void *user)
 {
     node *n = user;
-    s2s_federation_resume(n->federation);
+    workers_resume(n->workers);
     components_resume(n->components);
 }
 
@@ -207,8 +209,7 @@ static void on_components_stopped(void *user)
     node *n = user;
     components_free(n->components);
     n->components = NULL;
-    census_stop(n->census);
-    n->options.stopped(n->options.user);
+    components_gone(n);
 }
 
 /* -- pings --------------------------------------------------------------------------------------------- */
@@ -249,13 +250,13 @@ s2s_err node_close_remote(node *n, const char *remote, size_t *closed)
     char name[S2S_DOMAIN_MAX + 1];
     if (s2s_domain_normalise(s2s_str_of(remote), name) != S2S_OK)
         return S2S_E_INVAL;
-    *closed = s2s_federation_close_remote(n->federation, s2s_str_of(name));
+    *closed = workers_close_remote(n->workers, s2s_str_of(name));
     return S2S_OK;
 }
 
 /* -- life ---------------------------------------------------------------------------------------------- */
 
-static s2s_err make_federation(node *n, char why[S2S_TEXT_MAX])
+static s2s_err make_workers(node *n, char why[S2S_TEXT_MAX])
 {
     static const s2s_federation_ops OPS = {.abi = S2S_FEDERATION_ABI,
                                            .deliver = on_deliver,
@@ -265,11 +266,6 @@ static s2s_err make_federation(node *n, char why[S2S_TEXT_MAX])
     const config *c = n->options.config;
     s2s_federation_options o;
     s2s_federation_options_init(&o);
-    o.loop = n->options.loop;
-    o.env = n->options.env;
-    o.policy = n->options.policy;
-    o.ops = &OPS;
-    o.user = n;
     o.dns_servers = (const char *const *)c->dns_servers;
     o.dns_servers_len = c->dns_servers_len;
     o.dns_anchors = (const char *const *)c->dns_anchors;
@@ -277,17 +273,22 @@ static s2s_err make_federation(node *n, char why[S2S_TEXT_MAX])
     o.bidi = c->bidi;
     if (c->dialback_secret)
         o.dialback_secret = (s2s_bytes){(const uint8_t *)c->dialback_secret, strlen(c->dialback_secret)};
-    return s2s_federation_new(&o, &n->federation, why);
+    const workers_options w = {.env = n->options.env, .loop = n->options.loop, .federation = &o, .policies = n->options.policies,
+                               .len = n->options.workers, .ops = &OPS, .user = n};
+    return workers_new(&w, &n->workers, why);
 }
 
 static s2s_err serve(node *n, FILE *errors)
 {
     s2s_setup *setup = NULL;
     size_t kept = 0;
+    s2s_setup **copies = NULL;
     s2s_err err = node_setup_new(n->options.env, n->options.config, NULL, errors, &kept, &setup);
+    if (err == S2S_OK && (err = workers_copy_setup(n->workers, setup, &copies)) != S2S_OK)
+        s2s_setup_free(setup);
     if (err != S2S_OK)
         return err;
-    s2s_federation_replace(n->federation, setup);
+    workers_replace(n->workers, setup, copies);
     certificates_look(n->certificates);
     return S2S_OK;
 }
@@ -327,9 +328,9 @@ s2s_err node_new(const node_options *options, FILE *errors, node **out)
     if (err == S2S_OK)
         err = components_new(options->env, options->loop, c->accounts, c->accounts_len, &OPS, n, &n->components);
     if (err == S2S_OK)
-        err = make_federation(n, why);
+        err = make_workers(n, why);
     if (err == S2S_OK)
-        err = certificates_new(options->env, options->loop, n->federation, &n->certificates);
+        err = certificates_new(options->env, options->loop, workers_first(n->workers), &n->certificates);
     if (err != S2S_OK)
         (void)fprintf(errors, "%s\n", *why ? why : s2s_strerror(err));
     else
@@ -346,7 +347,11 @@ s2s_err node_replace(node *n, const config *c, s2s_setup *setup)
     s2s_err err = index_domains(n, c, &domains);
     if (err != S2S_OK)
         return err;
-    if ((err = components_replace(n->components, c->accounts, c->accounts_len)) != S2S_OK) {
+    s2s_setup **copies = NULL;
+    err = workers_copy_setup(n->workers, setup, &copies);
+    if (err == S2S_OK && (err = components_replace(n->components, c->accounts, c->accounts_len)) != S2S_OK)
+        workers_drop_setup(n->workers, copies);
+    if (err != S2S_OK) {
         name_index_free(&domains);
         return err;
     }
@@ -357,7 +362,7 @@ s2s_err node_replace(node *n, const config *c, s2s_setup *setup)
     n->services.accounts_len = c->accounts_len;
     n->services.os = c->version_os;
     n->has_rules = access_has_rules(c);
-    s2s_federation_replace(n->federation, setup);
+    workers_replace(n->workers, setup, copies);
     certificates_look(n->certificates);
     return S2S_OK;
 }
@@ -366,8 +371,8 @@ s2s_err node_replace(node *n, const config *c, s2s_setup *setup)
 static s2s_err listen_once(node *n, const config_listen *l, int fd, char why[S2S_TEXT_MAX])
 {
     char bound[S2S_ADDRESS_MAX] = "";
-    s2s_err err = fd < 0 ? s2s_federation_listen(n->federation, l->address, l->tls, bound, why)
-                         : s2s_federation_listen_fd(n->federation, fd, l->tls, bound, why);
+    s2s_err err = fd < 0 ? workers_listen(n->workers, l->address, l->tls, bound, why)
+                         : workers_listen_fd(n->workers, fd, l->tls, bound, why);
     if (err != S2S_OK)
         return err;
     s2s_field fields[] = {{"address", s2s_str_of(bound)},
@@ -414,29 +419,30 @@ s2s_err node_listen(node *n, char why[S2S_TEXT_MAX])
     return err;
 }
 
+s2s_err node_start(node *n)
+{
+    return workers_start(n->workers);
+}
+
 void node_stop(node *n)
 {
     if (n->stopping)
         return;
     n->stopping = true;
     certificates_stop(n->certificates);
-    if (n->federation)
-        s2s_federation_stop(n->federation);
-    else if (n->components)
-        components_stop(n->components);
+    if (n->workers)
+        workers_stop(n->workers);
+    else
+        on_federation_stopped(n);
     if (n->components)
         components_resume(n->components); /* what they have said already is heard */
-    if (!n->components) {
-        census_stop(n->census);
-        n->options.stopped(n->options.user);
-    }
 }
 
 void node_free(node *n)
 {
     if (!n)
         return;
-    s2s_federation_free(n->federation);
+    workers_free(n->workers);
     pings_free(&n->pings);
     name_index_free(&n->domains);
     census_free(n->census);
@@ -451,9 +457,14 @@ const config *node_config(const node *n)
     return n->options.config;
 }
 
+workers *node_workers(const node *n)
+{
+    return n->workers;
+}
+
 const s2s_federation *node_federation(const node *n)
 {
-    return n->federation;
+    return workers_first(n->workers);
 }
 
 const census *node_census(const node *n)

@@ -17,7 +17,8 @@ typedef struct node_options {
     const s2s_env *env;
     uv_loop_t *loop;
     const config *config;
-    const s2s_policy *policy;
+    const s2s_policy *policies; /* of each worker; lent for node_new */
+    size_t workers;
     bool check;                  /* nothing will be started: no file is made */
     void (*stopped)(void *user); /* node_stop() is done */
     void *user;
@@ -32,6 +33,8 @@ s2s_err node_new(const node_options *options, FILE *errors, node **out);
 s2s_err node_replace(node *n, const config *c, s2s_setup *setup);
 /* Listens: to components first, then to servers. */
 s2s_err node_listen(node *n, char why[S2S_TEXT_MAX]);
+/* The workers' threads begin. S2S_OK, S2S_E_NOMEM. */
+s2s_err node_start(node *n);
 /* First the federation is closed while components can still take bounces, then the components; then options.stopped, from
  * the loop. */
 void node_stop(node *n);
@@ -49,7 +52,8 @@ const char *node_first_domain(const node *n);
 
 /* For the status. */
 const config *node_config(const node *n);
-const s2s_federation *node_federation(const node *n);
+struct workers *node_workers(const node *n);
+const s2s_federation *node_federation(const node *n); /* what is the same in all workers: domains, certificates */
 const census *node_census(const node *n);
 const counters *node_counters(const node *n);
 bool node_is_stopping(const node *n);

@@ -10,12 +10,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "policy.h"
+#include "policies.h"
 #include "protocol/buf.h"
 #include "protocol/log.h"
 #include "reload_restart.h"
 #include "setup.h"
 #include "watch.h"
+#include "workers.h"
 
 /* What a file was: another one of the same name differs in some of it. */
 typedef struct file_state {
@@ -109,15 +110,15 @@ static s2s_err watch_files(reload *r, const config *c)
 /* All that `c` names, ready to be put in place. */
 typedef struct fresh {
     s2s_setup *setup;
-    eku_policy *policy;
+    policies *policies;
     size_t kept;
 } fresh;
 
 static s2s_err read_fresh(reload *r, const config *c, FILE *problems, fresh *out)
 {
     char why[S2S_TEXT_MAX] = "";
-    if (r->options.policy) {
-        s2s_err err = node_policy_new(r->options.env, c, &out->policy, why);
+    if (r->options.policies) {
+        s2s_err err = policies_new(r->options.env, c, workers_count(node_workers(r->options.node)), &out->policies, why);
         if (err != S2S_OK) {
             (void)fprintf(problems, "%s\n", *why ? why : s2s_strerror(err));
             return err;
@@ -125,7 +126,7 @@ static s2s_err read_fresh(reload *r, const config *c, FILE *problems, fresh *out
     }
     s2s_err err = node_setup_new(r->options.env, c, node_federation(r->options.node), problems, &out->kept, &out->setup);
     if (err != S2S_OK)
-        eku_policy_free(out->policy);
+        policies_free(out->policies);
     return err;
 }
 
@@ -133,16 +134,20 @@ static s2s_err read_fresh(reload *r, const config *c, FILE *problems, fresh *out
 static s2s_err put_in_place(reload *r, config *new_config, fresh *f, FILE *problems)
 {
     const config *c = new_config ? new_config : in_force(r);
+    workers *w = node_workers(r->options.node);
+    workers_park(w); /* all of it, in all workers, between two turns of each */
     s2s_err err = node_replace(r->options.node, c, f->setup);
+    if (err == S2S_OK && f->policies)
+        policies_replace(r->options.policies, f->policies); /* before streams are judged again, which is later */
+    if (err == S2S_OK)
+        r->options.env->level = c->log_level;
+    workers_unpark(w);
     if (err != S2S_OK) {
         (void)fprintf(problems, "%s\n", s2s_strerror(err));
         s2s_setup_free(f->setup);
-        eku_policy_free(f->policy);
+        policies_free(f->policies);
         return err;
     }
-    if (f->policy)
-        eku_policy_replace(r->options.policy, f->policy); /* before streams are judged again, which is later */
-    r->options.env->level = c->log_level;
     if (new_config) {
         config_free(r->current);
         r->current = new_config;

@@ -8,8 +8,8 @@
 
 #include <jansson.h>
 
-#include "mod_s2s_eku/eku.h"
 #include "node.h"
+#include "policies.h"
 
 /* Problems that are told of; the log has all. */
 #define RELOAD_PROBLEMS_MAX 50u
@@ -22,7 +22,7 @@ typedef struct reload_options {
     const char *file;      /* the configuration; borrowed */
     const config *started; /* what the node started with: what cannot change is compared with it */
     node *node;
-    eku_policy *policy; /* NULL: another policy, which is not reloaded */
+    policies *policies; /* NULL: another policy, which is not reloaded */
 } reload_options;
 
 /* Begins to watch the certificates, keys, CAs and CRLs. */

@@ -53,6 +53,7 @@ json_t *reload_restart_keys(const config *a, const config *b, bool new_plugin)
         {"dns.servers", same_texts(a->dns_servers, a->dns_servers_len, b->dns_servers, b->dns_servers_len)},
         {"dns.trust_anchors", same_texts(a->dns_anchors, a->dns_anchors_len, b->dns_anchors, b->dns_anchors_len)},
         {"limits", same_limits(a, b)},
+        {"workers", a->workers == b->workers},
         {"control", same_text(a->control, b->control)},
         {"sandbox", a->sandbox == b->sandbox},
         {"user", same_text(a->user, b->user)},

@@ -90,7 +90,7 @@ const config_key config_schema[] = {
     {"dns.trust_anchors", CONFIG_LIST},
     {"dns.trust_anchors[]", CONFIG_FILE},
 
-    {"workers", CONFIG_NUMBER, .least = 1, .most = WORKERS_MAX, .unit = "loops", .now = "1"},
+    {"workers", CONFIG_NUMBER, .least = 1, .most = WORKERS_MAX, .unit = "loops"},
 
     {"limits", CONFIG_MAPPING},
 #define S2S_X(field, value, lowest, highest, name, what)                                           \

@@ -4,6 +4,7 @@
 
 #include "certificates.h"
 #include "node.h"
+#include "workers.h"
 
 enum { MS_PER_SECOND = 1000 };
 
@@ -104,7 +105,7 @@ json_t *status_of(const node *n)
     collector c = {.streams = json_array(), .now = node_milliseconds(n)};
     if (!c.streams)
         return NULL;
-    s2s_federation_streams(node_federation(n), add_stream, &c);
+    workers_streams(node_workers(n), add_stream, &c);
     if (c.failed) {
         json_decref(c.streams);
         return NULL;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "node.h"
+#include "workers.h"
 #include "s2s/addr.h"
 #include "status.h"
 
@@ -88,7 +89,7 @@ json_t *status_peers(const struct node *n)
     const eku_record *r;
     bool ok = p.by_key && list;
     if (ok)
-        s2s_federation_streams(node_federation(n), add_stream, &p);
+        workers_streams(node_workers(n), add_stream, &p);
     for (size_t i = 0; ok && (r = eku_records_at(census_records(node_census(n)), i)); i++)
         ok = add_record(&p, r);
     json_object_foreach(p.by_key, key, peer)

@@ -78,6 +78,20 @@ s2s_err eku_policy_add_remote(eku_policy *policy, const eku_remote *remote, char
     return eku__remotes_add(policy->remotes, remote, why ? why : unwanted);
 }
 
+s2s_err eku_policy_share(eku_policy *policy, eku_policy **out)
+{
+    eku_policy *p = s2s__alloc(policy->env, sizeof *p);
+    if (!p)
+        return S2S_E_NOMEM;
+    p->env = policy->env;
+    s2s_err err = eku__remotes_share(policy->remotes, &p->remotes);
+    if (err != S2S_OK)
+        s2s__free(p->env, p);
+    else
+        *out = p;
+    return err;
+}
+
 void eku_policy_replace(eku_policy *policy, eku_policy *with)
 {
     eku__remotes *old = policy->remotes;

@@ -48,6 +48,7 @@ s2s_err eku__remotes_new(const eku_options *o, eku__remotes **out, char why[S2S_
     if (!r)
         return eku__refuse_nomem(why);
     r->env = o->env;
+    atomic_init(&r->references, 1);
     r->end = &r->first;
     eku__anchors from = {.system = o->system_trust, .files = o->ca_files, .files_len = o->ca_files_len};
     s2s_err err = eku__trust_new(o->env, &from, &r->trust, why);
@@ -73,9 +74,38 @@ static void free_remote(const s2s_env *env, eku__remote *r)
     s2s__free(env, r);
 }
 
+s2s_err eku__remotes_share(eku__remotes *remotes, eku__remotes **out)
+{
+    eku__remotes *r = s2s__alloc(remotes->env, sizeof *r);
+    if (!r)
+        return S2S_E_NOMEM;
+    s2s_err err = eku__cache_new(remotes->env, &r->cache);
+    if (err != S2S_OK) {
+        s2s__free(remotes->env, r);
+        return err;
+    }
+    r->of = remotes->of ? remotes->of : remotes;
+    atomic_fetch_add(&r->of->references, 1);
+    r->env = remotes->env;
+    r->trust = remotes->trust;
+    r->crls = remotes->crls;
+    r->terms = remotes->terms;
+    r->first = remotes->first;
+    *out = r;
+    return S2S_OK;
+}
+
 void eku__remotes_free(eku__remotes *remotes)
 {
     if (!remotes)
+        return;
+    eku__remotes *of = remotes->of;
+    if (of) {
+        eku__cache_free(remotes->cache);
+        s2s__free(remotes->env, remotes);
+        remotes = of;
+    }
+    if (atomic_fetch_sub(&remotes->references, 1) > 1)
         return;
     while (remotes->first) {
         eku__remote *r = remotes->first;
@@ -155,6 +185,8 @@ s2s_err eku__remotes_add(eku__remotes *remotes, const eku_remote *given, char wh
     eku_remote read = {0}, *remote = &read;
     if (!s2s__sized_read(remote, sizeof *remote, given) || !remote->match || (remote->mode && !mode_ok(*remote->mode)))
         return eku__refuse(why, S2S_E_INVAL, "policy: the remote is not set up");
+    if (remotes->of || atomic_load(&remotes->references) > 1) /* other threads read it */
+        return eku__refuse(why, S2S_E_STATE, "policy: its rules are shared and do not change any more");
     eku__remote *r = s2s__alloc(remotes->env, sizeof *r);
     if (!r)
         return eku__refuse_nomem(why);

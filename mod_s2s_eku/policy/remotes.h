@@ -3,6 +3,8 @@
 #ifndef EKU_REMOTES_H
 #define EKU_REMOTES_H
 
+#include <stdatomic.h>
+
 #include "policy/known.h"
 
 enum { EKU__PINS_MAX = 64 }; /* of one remote; more are refused */
@@ -21,18 +23,23 @@ typedef struct eku__terms {
 
 /* The rest of a policy: its own terms, and those of remotes in order. Owns the anchors and pins that they point to. */
 typedef struct eku__remote eku__remote;
-typedef struct eku__remotes {
+typedef struct eku__remotes eku__remotes;
+struct eku__remotes {
     const s2s_env *env;
+    eku__remotes *of;       /* whose anchors, lists and remotes these are; NULL: its own */
+    atomic_uint references; /* of those that are its own */
     eku__trust *trust;
     eku__crls *crls;   /* NULL: none */
     eku__cache *cache; /* of what is below these anchors, by these CRLs */
     eku__terms terms;
     eku__remote *first, **end;
-} eku__remotes;
+};
 
 /* As eku_policy_new and eku_policy_add_remote; `why` is not NULL. */
 s2s_err eku__remotes_new(const eku_options *options, eku__remotes **out, char why[S2S_TEXT_MAX]);
 s2s_err eku__remotes_add(eku__remotes *remotes, const eku_remote *remote, char why[S2S_TEXT_MAX]);
+/* The same for another thread, with a cache of its own; what it shares changes no more. S2S_OK, S2S_E_NOMEM. */
+s2s_err eku__remotes_share(eku__remotes *remotes, eku__remotes **out);
 void eku__remotes_free(eku__remotes *remotes); /* takes NULL */
 
 /* `remote` in normal form. Valid as long as `remotes`. */

@@ -65,7 +65,7 @@ static void make(void)
     fuzz_must(uv_loop_init(&one.loop) == 0);
     fuzz_must(node_policy_new(&one.t.env, settings, &policy, why) == S2S_OK);
     face = eku_policy_interface(policy);
-    node_options o = {.env = &one.t.env, .loop = &one.loop, .config = settings, .policy = &face, .stopped = on_stopped};
+    node_options o = {.env = &one.t.env, .loop = &one.loop, .config = settings, .policies = &face, .workers = 1, .stopped = on_stopped};
     fuzz_must(node_new(&o, stderr, &one.node) == S2S_OK);
     fuzz_must(atexit(take_down) == 0);
 }

@@ -51,9 +51,9 @@ typedef struct s2s_stream_info {
     s2s_str alpn;            /* what ALPN agreed on (direct TLS, XEP-0368); absent: nothing */
 } s2s_stream_info;
 
-#define S2S_FEDERATION_ABI 1u
+#define S2S_FEDERATION_ABI 2u
 /* Called on the loop's thread, `deliver` also from within s2s_federation_send and _stop. They may call
- * s2s_federation_send, _resume, _stop and _answer, and only `stopped` may call _free. */
+ * s2s_federation_send, _resume, _stop and _answer, and only `stopped` may call _free; `owns` may call nothing. */
 typedef struct s2s_federation_ops {
     uint32_t abi; /* S2S_FEDERATION_ABI */
     /* A stanza for one of our domains: from an authorised pair, or an error for a stanza that could not be
@@ -68,6 +68,11 @@ typedef struct s2s_federation_ops {
     void (*stream)(void *user, const s2s_stream_info *info, const s2s_close *end);
     /* s2s_federation_stop() is done: all streams are closed; s2s_federation_free() may follow, also in here. */
     void (*stopped)(void *user);
+    /* Asked only where options.parts is more than 1, and needed then. Does `remote` (normal form) belong to this object? All that
+     * goes out to a remote domain goes through the one that it belongs to, so that there is one order. Another one accepts its
+     * streams too, but sends nothing: an error that it has to answer with comes through `deliver`, addressed to `remote`. The
+     * same answer each time. */
+    bool (*owns)(void *user, s2s_str remote);
 } s2s_federation_ops;
 
 typedef struct s2s_federation_options {
@@ -85,6 +90,13 @@ typedef struct s2s_federation_options {
      * Absent: made at random, good for one process. */
     s2s_bytes dialback_secret;
     bool bidi; /* offer and ask for one connection for both directions (XEP-0288) */
+    /* Number `part`, from 0, of `parts` objects that serve the same domains, each on a loop of its own; 0 or 1: alone. With more,
+     * ops->owns says which remote domains are this one's, streams have ids that no other part gives, s2s_federation_listen
+     * shares its port with the other parts (SO_REUSEPORT; the kernel spreads connections), and bidi is not offered to a domain
+     * of another part. All need the same dialback_secret. Limits count in each part. */
+    uint32_t part, parts;
+    /* What ops->deliver gets is safe only when s2s_federation_taken() says so: no acknowledgement (XEP-0198) counts it before. */
+    bool taken_later;
 } s2s_federation_options;
 
 /* All absent, bidi off. */
@@ -138,6 +150,9 @@ S2S_API s2s_err s2s_setup_add_route(s2s_setup *setup, const char *match, const c
                                     char why[S2S_TEXT_MAX]);
 /* In the place of limits.rate_bytes and rate_burst_bytes, with which it begins; `bytes` 0: no limit. */
 S2S_API void s2s_setup_limit_rate(s2s_setup *setup, uint32_t bytes, uint32_t burst);
+/* A copy, with the same certificates (shared: they are not read again), for another federation object, also one of another
+ * thread. `env`'s resize must work in all of them then. S2S_OK, S2S_E_NOMEM. */
+S2S_API s2s_err s2s_setup_copy(const s2s_setup *setup, s2s_setup **out);
 /* Puts `setup` in the place of what there was, and takes it over: new streams see all of it, or nothing. Streams stay, but
  * those of domains that are not in it are closed (host-gone); then s2s_federation_recheck(). Not while stopping. */
 S2S_API void s2s_federation_replace(s2s_federation *f, s2s_setup *setup);
@@ -151,6 +166,9 @@ S2S_API void s2s_federation_recheck(s2s_federation *f);
 /* Closes all streams with `remote` (any form), either way, those that are being made too, and forgets that it could not be
  * reached: what waits, or comes next, makes new ones, with a deadline of their own. Returns how many were closed. */
 S2S_API size_t s2s_federation_close_remote(s2s_federation *f, s2s_str remote);
+
+/* `remote` (any form) is there: it has contacted another part (options.parts). Forgets that it could not be reached. */
+S2S_API void s2s_federation_reachable(s2s_federation *f, s2s_str remote);
 
 /* One of our certificates. Lent for the call. */
 typedef struct s2s_domain_info {
@@ -178,6 +196,8 @@ S2S_API bool s2s_federation_holds(s2s_federation *f, s2s_str local, s2s_str remo
 S2S_API s2s_err s2s_federation_post(s2s_federation *f, const s2s_stanza *stanza);
 /* Goes on reading after ops->deliver returned false. */
 S2S_API void s2s_federation_resume(s2s_federation *f);
+/* With options.taken_later: the stanzas of the first `count` calls of ops->deliver are safe. Never less than before. */
+S2S_API void s2s_federation_taken(s2s_federation *f, uint64_t count);
 /* The late answer to a policy's S2S_E_PENDING. S2S_E_NOTFOUND if the stream is gone. */
 S2S_API s2s_err s2s_federation_answer(s2s_federation *f, s2s_ticket ticket, const s2s_verdict *verdict);
 

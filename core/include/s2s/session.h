@@ -120,6 +120,10 @@ S2S_API s2s_err s2s_session_refuse(s2s_session *s, s2s_time now, s2s_cond cond, 
 #define S2S_CAPS_MAX 512
 S2S_API s2s_err s2s_session_caps(s2s_session *s, s2s_str node, s2s_str ver);
 
+/* Acceptor, before the answer to S2S_EV_OPEN, in the place of options.bidi: now it is known who the peer says to be. No effect once
+ * the peer has asked for it. */
+S2S_API void s2s_session_offer_bidi(s2s_session *s, bool offer);
+
 /* Answers S2S_EV_START_TLS: the handshake succeeded. (If it failed: s2s_session_lost.) */
 S2S_API s2s_err s2s_session_tls_up(s2s_session *s, s2s_time now);
 
@@ -157,6 +161,10 @@ S2S_API const s2s_stanza *s2s_session_unacknowledged(s2s_session *s);
  * meanwhile is not known yet. The peer's questions (XEP-0198) wait for their answer, as what it sent is not safe with us; now
  * and then it is told the old number again, so that it sees that somebody is there. Closing ends a hold. */
 S2S_API void s2s_session_hold(s2s_session *s, s2s_time now, bool hold);
+
+/* The last `count` of the stanzas that were pulled are not safe with us yet: answers do not count them, and a question waits until
+ * all that came before it are safe. After the count has gone down: s2s_session_tick(), for the answer. */
+S2S_API void s2s_session_unsafe(s2s_session *s, uint32_t count);
 
 /* How stream management stands. */
 typedef struct s2s_acks {

@@ -171,7 +171,6 @@ void s2s__sm_sent(s2s_session *s, size_t len);               /* `len` more bytes
 void s2s__sm_abandon(s2s_session *s);                        /* the rest of the output never will */
 void s2s__sm_handled(s2s_session *s);                        /* a stanza of the peer's was pulled */
 void s2s__sm_answer(s2s_session *s);                         /* an <a/> if one is owed and may go out */
-void s2s__sm_tell(s2s_session *s);                           /* an <a/> */
 void s2s__sm_before_end(s2s_session *s);
 void s2s__sm_repeat(s2s_session *s);                         /* the last <a/> again: we are there */
 void s2s__sm_stood(s2s_session *s, s2s_time ms);             /* no answer could be seen for so long */

@@ -495,6 +495,12 @@ s2s_err s2s_session_accept(s2s_session *s, s2s_time now)
     return S2S_OK;
 }
 
+void s2s_session_offer_bidi(s2s_session *s, bool offer)
+{
+    if (s->bidi != BIDI_ON)
+        s->bidi = offer ? BIDI_POSSIBLE : BIDI_NEVER;
+}
+
 s2s_err s2s_session_refuse(s2s_session *s, s2s_time now, s2s_cond cond, const char *text)
 {
     s->now = now;

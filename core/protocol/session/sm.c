@@ -148,15 +148,24 @@ void s2s__sm_probe(s2s_session *s)
 
 /* -- answering ----------------------------------------------------------------------------------------- */
 
-void s2s__sm_tell(s2s_session *s)
+static void tell(s2s_session *s, uint32_t h)
 {
     char element[ELEMENT_MAX];
-    (void)snprintf(element, sizeof element, "<a xmlns='" NS_SM "' h='%" PRIu32 "'/>", s->sm.handled);
+    (void)snprintf(element, sizeof element, "<a xmlns='" NS_SM "' h='%" PRIu32 "'/>", h);
     if (put(s, element)) {
-        s->sm.told = s->sm.handled;
-        s->sm.owed = false;
+        s->sm.told = h;
+        s->sm.owed = s->sm.owed_again && h != s->sm.handled;
+        s->sm.owed_again = false;
+        s->sm.owed_h = s->sm.handled;
         s->health.untold = 0;
     }
+}
+
+/* What is safe; never less than was said before. The counts wrap (SM-02). */
+static uint32_t safe_count(const s2s__sm *m)
+{
+    uint32_t since = m->handled - m->told;
+    return m->unsafe < since ? m->handled - m->unsafe : m->told;
 }
 
 void s2s__sm_repeat(s2s_session *s)
@@ -170,15 +179,17 @@ void s2s__sm_repeat(s2s_session *s)
 
 void s2s__sm_answer(s2s_session *s)
 {
-    if (s->sm.owed && !s->health.held && s->out.len - s->sm.kept < ANSWER_ROOM)
-        s2s__sm_tell(s);
+    uint32_t h = safe_count(&s->sm);
+    bool enough = s->sm.handled - h <= s->sm.handled - s->sm.owed_h; /* all that came before the question */
+    if (s->sm.owed && enough && !s->health.held && s->out.len - s->sm.kept < ANSWER_ROOM)
+        tell(s, h);
 }
 
-/* SM-06: the last word before our end tag. */
+/* SM-06: the last word before our end tag. What is not safe yet counts: the caller lives, and would get it twice. */
 void s2s__sm_before_end(s2s_session *s)
 {
     if (s->sm.state == SM_ON && (s->sm.told != s->sm.handled || s->sm.owed))
-        s2s__sm_tell(s);
+        tell(s, s->sm.handled);
 }
 
 void s2s__sm_handled(s2s_session *s)
@@ -336,6 +347,16 @@ static void take_ack(s2s_session *s, const s2s__node *n)
         ask_soon(s, count > 0); /* a peer that acknowledges nothing is not asked without pause */
 }
 
+static void take_question(s2s_session *s)
+{
+    if (s->sm.owed) {
+        s->sm.owed_again = true;
+        return;
+    }
+    s->sm.owed = s->state == ESTABLISHED; /* CLOSING: our stream has ended */
+    s->sm.owed_h = s->sm.handled;
+}
+
 static bool take_common(s2s_session *s, const s2s__node *n)
 {
     if (s->sm.state != SM_ON)
@@ -343,7 +364,7 @@ static bool take_common(s2s_session *s, const s2s__node *n)
     if (s2s__node_is(n, NS_SM, "a"))
         take_ack(s, n);
     else if (s2s__node_is(n, NS_SM, "r"))
-        s->sm.owed = s->state == ESTABLISHED; /* CLOSING: our stream has ended */
+        take_question(s);
     else
         return false;
     return true;
@@ -518,6 +539,11 @@ const s2s_stanza *s2s_session_unacknowledged(s2s_session *s)
         found = cut_up(&c, &s->sm.taken);
     }
     return found ? &s->sm.taken : NULL;
+}
+
+void s2s_session_unsafe(s2s_session *s, uint32_t count)
+{
+    s->sm.unsafe = count;
 }
 
 void s2s_session_acks(const s2s_session *s, s2s_acks *out)

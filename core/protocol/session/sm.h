@@ -28,6 +28,9 @@ typedef struct s2s__sm {
     unsigned requests;     /* <enable/> that came (CX-13) */
     bool offered;          /* initiator: by the peer, when authenticated */
     bool owed;             /* the peer has asked for an <a/> */
+    bool owed_again;       /* and once more meanwhile */
+    uint32_t owed_h;       /* what it has to count at least */
+    uint32_t unsafe;       /* of `handled`, the last: s2s_session_unsafe() */
     unsigned asked;        /* how often; 0: we wait for no <enabled/> and no <a/> */
     uint64_t asked_to;     /* offset of the last question */
     s2s_time ask_by;       /* when to think of asking about what has left since; S2S_NEVER: nothing has */

@@ -79,9 +79,13 @@ typedef struct eku_policy eku_policy;
 /* Refuses an unreadable file and an empty set of anchors (`why` names which): an empty store would make every peer look
  * bad. `why` may be NULL. S2S_OK, S2S_E_INVAL, S2S_E_NOMEM. One policy belongs to one thread. */
 S2S_API s2s_err eku_policy_new(const eku_options *options, eku_policy **out, char why[S2S_TEXT_MAX]);
-/* The first added that matches wins. S2S_OK, S2S_E_INVAL (`why`, unless NULL, says what is wrong), S2S_E_NOMEM; then
- * nothing was added. */
+/* The first added that matches wins. S2S_OK, S2S_E_INVAL (`why`, unless NULL, says what is wrong), S2S_E_STATE (shared),
+ * S2S_E_NOMEM; then nothing was added. */
 S2S_API s2s_err eku_policy_add_remote(eku_policy *policy, const eku_remote *remote, char why[S2S_TEXT_MAX]);
+/* The same anchors and rules as one policy more, for another thread: they are shared and read only, so that nothing can be added to
+ * either; what is known of chains is its own. `env`'s resize must work in all of these threads. Freed like any other, in any
+ * order. S2S_OK, S2S_E_NOMEM. */
+S2S_API s2s_err eku_policy_share(eku_policy *policy, eku_policy **out);
 /* Reload: `policy` goes on with what `with` was made of, at once and as a whole, and `with` is freed. Its interface stays
  * valid, and verdicts that were given stay as they are. Never fails: what could fail did when `with` was made. */
 S2S_API void eku_policy_replace(eku_policy *policy, eku_policy *with);

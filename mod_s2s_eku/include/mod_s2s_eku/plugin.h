@@ -14,9 +14,10 @@ extern "C" {
 #define S2S_POLICY_PLUGIN_SYMBOL "s2s_policy_plugin_v1"
 #define S2S_POLICY_PLUGIN_ABI 1u
 
-/* Called from the thread of the node, with no other call at the same time. All of it runs in the node's sandbox: it may read the
- * directory that it is in, write no file and start no program, unless the configuration says "sandbox: off". Its code stays until the
- * node ends; a reload does not exchange it. */
+/* No two of its functions, or of the policy's, are called at the same time. `open` and `close` are called from the main thread; the
+ * policy's functions from the thread of the worker that asks, so with `workers: 1` from the main thread. They hold up the other workers'
+ * questions while they run. All of it runs in the node's sandbox: it may read the directory that it is in, write no file and start no
+ * program, unless the configuration says "sandbox: off". Its code stays until the node ends; a reload does not exchange it. */
 typedef struct s2s_policy_plugin {
     uint32_t abi;        /* S2S_POLICY_PLUGIN_ABI */
     uint32_t policy_abi; /* S2S_POLICY_ABI that it was built with */

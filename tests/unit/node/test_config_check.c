@@ -161,7 +161,7 @@ Test(config_check, refuses_the_features_to_come)
          AT(6, 7) "bidi: must be true or false, not \"both\"\n"},
         {DOMAINS "policy:\n  ocsp: sotf\n",
          AT(3, 9) "policy.ocsp: must be off, soft or must, not \"sotf\"\n"},
-        {DOMAINS "workers: 4\n", AT(2, 10) "workers: \"4\" is not there yet: leave it out, or say 1\n"},
+        {DOMAINS "workers: 1025\n", AT(2, 10) "workers: must be from 1 to 1024 loops, not 1025\n"},
     };
     CONFIG_ROWS_CHECK(row);
 }

@@ -104,7 +104,7 @@ static void begin(const dns_row *rows, size_t rows_len)
     dns_begin(&d.dns, &d.loop, rows, rows_len);
     const char *servers[] = {d.dns.address};
     cr_assert_eq(s2s__resolver_new(&d.loop, &d.t.env, servers, 1, NULL, 0, &d.resolver, why), S2S_OK, "%s", why);
-    cr_assert_eq(s2s__listener_new(&d.t.env, &d.loop, "127.0.0.2:0", on_accepted, &d, &d.listener,
+    cr_assert_eq(s2s__listener_new(&d.t.env, &d.loop, "127.0.0.2:0", false, on_accepted, &d, &d.listener,
                                    d.address, why), S2S_OK, "%s", why);
     struct sockaddr_storage at;
     cr_assert_eq(s2s__address_parse(s2s_str_of(d.address), &at), S2S_OK);
@@ -378,7 +378,7 @@ Test(listener, an_address_that_cannot_be_is_named)
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
         char why[S2S_TEXT_MAX] = "";
         s2s__listener *l = NULL;
-        cr_expect_neq(s2s__listener_new(&d.t.env, &d.loop, BAD[i], on_accepted, &d, &l, NULL, why), S2S_OK, "%s", BAD[i]);
+        cr_expect_neq(s2s__listener_new(&d.t.env, &d.loop, BAD[i], false, on_accepted, &d, &l, NULL, why), S2S_OK, "%s", BAD[i]);
         cr_expect_not_null(strstr(why, BAD[i]), "%s", why);
         cr_expect_null(l);
     }
