@@ -198,11 +198,20 @@ static bool parts_ok(const s2s_federation_options *o)
     return o->parts <= 1 ? o->part == 0 : o->part < o->parts && o->ops->owns && o->dialback_secret.len > 0;
 }
 
-static bool options_ok(const s2s_federation_options *o)
+/* What is wrong with them; NULL: nothing. */
+static const char *fault_of(const s2s_federation_options *o)
 {
-    return o->loop && o->env && s2s__env_known(o->env) && o->policy && o->policy->ops &&
-           o->policy->ops->abi == S2S_POLICY_ABI && o->ops && o->ops->abi == S2S_FEDERATION_ABI &&
-           o->ops->deliver && o->ops->drained && o->ops->stopped && parts_ok(o) && !s2s_limits_check(&o->env->limits);
+    if (!o->loop || !o->env || !o->policy || !o->policy->ops || !o->ops)
+        return "the options lack a loop, an env, a policy or ops";
+    if (!s2s__env_known(o->env))
+        return "the env, or its ops, is not initialised, or of another libs2s";
+    if (o->policy->ops->abi != S2S_POLICY_ABI || !o->policy->ops->judge)
+        return "the policy is of another libs2s, or does not judge";
+    if (o->ops->abi != S2S_FEDERATION_ABI || !o->ops->deliver || !o->ops->drained || !o->ops->stopped)
+        return "the ops are of another libs2s, or lack deliver, drained or stopped";
+    if (!parts_ok(o))
+        return "of several parts: part must be less than parts, and ops->owns and a dialback secret are needed";
+    return NULL;
 }
 
 /* DK-02. Without a hash there are no keys, and so no dialback. */
@@ -240,9 +249,12 @@ s2s_err s2s_federation_new(const s2s_federation_options *given, s2s_federation *
     s2s_federation_options read = {0}, *options = &read;
     if (!s2s__sized_read(options, sizeof *options, given))
         return refuse(why, S2S_E_INVAL, "the options were not initialised, or are those of a newer libs2s");
-    if (!options_ok(options))
-        return refuse(why, S2S_E_INVAL, "the options are not complete, or a limit is out of its range");
+    const char *fault = fault_of(options);
+    if (fault)
+        return refuse(why, S2S_E_INVAL, "%s", fault);
     const s2s_env *env = options->env;
+    if ((fault = s2s_limits_check(&env->limits)) != NULL)
+        return refuse(why, S2S_E_INVAL, "limits.%s is out of its range", fault);
     s2s_federation *f = s2s__alloc(env, sizeof *f);
     if (!f)
         return refuse(why, S2S_E_NOMEM, "out of memory");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* federation.h: a federating endpoint on a libuv loop: local domains, listeners, outgoing streams,
- * queues and bounces. Many may live in one process; each belongs to the thread of its loop. The process ignores SIGPIPE. */
+ * queues and bounces. Many may live in one process; each belongs to the thread of its loop, from which all but
+ * s2s_federation_post() is called. The process ignores SIGPIPE. */
 #ifndef S2S_FEDERATION_H
 #define S2S_FEDERATION_H
 
@@ -102,20 +103,25 @@ typedef struct s2s_federation_options {
 /* All absent, bidi off. */
 S2S_API void s2s_federation_options_init(s2s_federation_options *options, size_t size);
 #define s2s_federation_options_init(options) s2s_federation_options_init((options), sizeof *(options))
-/* `why` (may be NULL) takes a sentence on failure; run the loop once more then, for what has to close. */
+/* `why` (may be NULL) takes a sentence on failure; run the loop once more then, for what has to close. S2S_E_INVAL: the options are
+ * not complete, an `abi` or layout is not this library's, or a limit is out of its range; S2S_E_DNS: the resolver does not take
+ * options.dns_servers or dns_anchors; S2S_E_TLS: GnuTLS does not start; S2S_E_NOMEM; what env's `random` said. */
 S2S_API s2s_err s2s_federation_new(const s2s_federation_options *options, s2s_federation **out,
                                    char why[S2S_TEXT_MAX]);
 /* After ops->stopped (call s2s_federation_stop and run the loop, also if starting has failed half-way). Takes NULL. */
 S2S_API void s2s_federation_free(s2s_federation *f);
 
-/* A domain served here, with the PEM files of its chain and key. Refused (S2S_E_INVAL, with `why` naming
- * the file and the fault) if they cannot be read, do not belong together, or do not cover the domain. */
+/* A domain served here (any form), with the PEM files of its chain and key; what they say is copied. S2S_E_INVAL, with `why` (may be
+ * NULL) naming the file and the fault: they cannot be read, do not belong together, or do not cover the domain, which must be
+ * one; S2S_E_EXISTS: it is served already; S2S_E_NOMEM. */
 S2S_API s2s_err s2s_federation_add_domain(s2s_federation *f, s2s_str domain, const char *certificate_file,
                                           const char *key_file, char why[S2S_TEXT_MAX]);
+/* Any form; false also for what is not a domain. */
 S2S_API bool s2s_federation_serves(const s2s_federation *f, s2s_str domain);
 
-/* Accepts streams on "ADDRESS:PORT" or "[V6]:PORT"; port 0 picks one. `bound` takes the real address. With direct TLS the
- * certificate is chosen by SNI; without SNI it is that of the domain that was added first. */
+/* Accepts streams on "ADDRESS:PORT" or "[V6]:PORT"; port 0 picks one. `bound` takes the real address, `why` a reason; both may be
+ * NULL. With direct TLS the certificate is chosen by SNI; without SNI it is that of the domain that was added first. S2S_E_SYNTAX: not
+ * an address and port; S2S_E_IO: it cannot be bound; S2S_E_NOMEM. */
 #define S2S_ADDRESS_MAX 64
 S2S_API s2s_err s2s_federation_listen(s2s_federation *f, const char *address, s2s_tls_start tls,
                                       char bound[S2S_ADDRESS_MAX], char why[S2S_TEXT_MAX]);
@@ -128,13 +134,14 @@ S2S_API s2s_err s2s_federation_listen_fd(s2s_federation *f, int fd, s2s_tls_star
                                          char why[S2S_TEXT_MAX]);
 
 /* A static route instead of DNS for remote domains that match ("peer.example", "*.peer.example" one or
- * more labels, "*"); the first that was added and matches wins. The certificate must still be the domain's (DN-10). */
+ * more labels, "*"); the first that was added and matches wins. The certificate must still be the domain's (DN-10). S2S_E_SYNTAX, with
+ * `why` (may be NULL): `match` or `address` is none; S2S_E_NOMEM. */
 S2S_API s2s_err s2s_federation_route(s2s_federation *f, const char *match, const char *address,
                                      s2s_tls_start tls, char why[S2S_TEXT_MAX]);
 
 /* What a federation object serves, and its static routes, prepared apart to be put in place as a whole. */
 typedef struct s2s_setup s2s_setup;
-/* `env` outlives it. S2S_OK, S2S_E_NOMEM. */
+/* `env` outlives it. S2S_OK, S2S_E_NOMEM, or what env's `random` said. */
 S2S_API s2s_err s2s_setup_new(const s2s_env *env, s2s_setup **out);
 S2S_API void s2s_setup_free(s2s_setup *setup); /* takes NULL */
 /* As s2s_federation_add_domain and s2s_federation_route. */
@@ -170,7 +177,7 @@ S2S_API size_t s2s_federation_close_remote(s2s_federation *f, s2s_str remote);
 /* `remote` (any form) is there: it has contacted another part (options.parts). Forgets that it could not be reached. */
 S2S_API void s2s_federation_reachable(s2s_federation *f, s2s_str remote);
 
-/* One of our certificates. Lent for the call. */
+/* One of our certificates. Lent for the call. `each` below must not change the domains. */
 typedef struct s2s_domain_info {
     size_t size; /* sizeof(s2s_domain_info) */
     s2s_str domain; /* normal form */
@@ -194,11 +201,12 @@ S2S_API bool s2s_federation_holds(s2s_federation *f, s2s_str local, s2s_str remo
  * The one function that other threads may call; not during or after s2s_federation_free(). S2S_OK; S2S_E_LIMIT:
  * limits.queue_stanzas or queue_bytes wait already, try again later; S2S_E_NOMEM; S2S_E_CLOSED: stopping. */
 S2S_API s2s_err s2s_federation_post(s2s_federation *f, const s2s_stanza *stanza);
-/* Goes on reading after ops->deliver returned false. */
+/* Goes on reading after ops->deliver returned false; else does nothing. */
 S2S_API void s2s_federation_resume(s2s_federation *f);
 /* With options.taken_later: the stanzas of the first `count` calls of ops->deliver are safe. Never less than before. */
 S2S_API void s2s_federation_taken(s2s_federation *f, uint64_t count);
-/* The late answer to a policy's S2S_E_PENDING. S2S_E_NOTFOUND if the stream is gone. */
+/* The late answer to a policy's S2S_E_PENDING; `verdict` is copied. Not from within `judge`. S2S_E_NOTFOUND: it was answered, or the
+ * stream is gone. */
 S2S_API s2s_err s2s_federation_answer(s2s_federation *f, s2s_ticket ticket, const s2s_verdict *verdict);
 
 /* What has happened since the object was made. */
@@ -215,7 +223,7 @@ S2S_API void s2s_federation_count(const s2s_federation *f, s2s_federation_counts
  * then calls ops->stopped, never from here; takes at most twice limits.close_ms. Once only. */
 S2S_API void s2s_federation_stop(s2s_federation *f);
 
-/* Calls `each` for every stream, also those being made. */
+/* Calls `each` for every stream, also those being made. It must not open, close or send on streams. */
 S2S_API void s2s_federation_streams(const s2s_federation *f,
                                     void (*each)(void *arg, const s2s_stream_info *info), void *arg);
 
