@@ -79,16 +79,16 @@ typedef struct s2s_event {
     bool graceful;             /* CLOSED: both sides closed in XML: end TLS and TCP politely; else cut */
 } s2s_event;
 
-/* `env` must outlive the session. S2S_OK, S2S_E_INVAL, S2S_E_NOMEM. The initiator's header is in the
- * output at once, unless TLS comes first. */
+/* `env` must outlive the session. S2S_E_INVAL: the env or the options are not set up, or an initiator's domains are missing; S2S_E_NOMEM; what
+ * env's `random` said. The initiator's header is in the output at once, unless TLS comes first. */
 S2S_API s2s_err s2s_session_new(const s2s_env *env, const s2s_session_options *options, s2s_time now,
                                 s2s_session **out);
 /* Takes NULL. */
 S2S_API void s2s_session_free(s2s_session *s);
 
-/* Gives the session bytes from the peer, all of them taken (copied). At any time; to bound memory, pull the
- * events first. S2S_E_CLOSED after S2S_EV_CLOSED was made; S2S_E_STATE while the TLS handshake is on. Protocol errors are not returned:
- * they become output and S2S_EV_CLOSED. At most S2S_FEED_MAX bytes (else S2S_E_LIMIT). */
+/* Gives the session bytes from the peer, all of them taken (copied). Pull the events first, until there is none: an event that
+ * waits is S2S_E_STATE, and so is the TLS handshake that is on. S2S_E_CLOSED after S2S_EV_CLOSED was made; S2S_E_LIMIT: more than
+ * S2S_FEED_MAX bytes. Protocol errors are not returned: they become output and S2S_EV_CLOSED, and so does lack of memory. */
 #define S2S_FEED_MAX 65536
 S2S_API s2s_err s2s_session_feed(s2s_session *s, s2s_time now, s2s_bytes in);
 
@@ -100,8 +100,9 @@ S2S_API size_t s2s_session_output(const s2s_session *s, const uint8_t **out);
 /* The first `len` of them went out. */
 S2S_API void s2s_session_sent(s2s_session *s, s2s_time now, size_t len);
 
-/* When s2s_session_tick() wants to be called next; S2S_NEVER if not at all. */
+/* When s2s_session_tick() wants to be called next, on the clock of `now`; S2S_NEVER if not at all. It may change with every other call. */
 S2S_API s2s_time s2s_session_deadline(const s2s_session *s);
+/* Looks at the clock: time-outs, keepalives. Early calls do nothing. Then pull events and send the output. */
 S2S_API void s2s_session_tick(s2s_session *s, s2s_time now);
 
 /* Gives back memory that an idle stream does not need (the XML parser: some 10 kB); it is taken anew when bytes come. Worth
@@ -124,18 +125,19 @@ S2S_API s2s_err s2s_session_caps(s2s_session *s, s2s_str node, s2s_str ver);
  * the peer has asked for it. */
 S2S_API void s2s_session_offer_bidi(s2s_session *s, bool offer);
 
-/* Answers S2S_EV_START_TLS: the handshake succeeded. (If it failed: s2s_session_lost.) */
+/* Answers S2S_EV_START_TLS: the handshake succeeded. (If it failed: s2s_session_lost.) S2S_E_STATE: nothing was asked. */
 S2S_API s2s_err s2s_session_tls_up(s2s_session *s, s2s_time now);
 
 /* Answers S2S_EV_VERIFY, now or later. Fails closed: without this nothing is authorised. `verdict->dialback` says whether
- * Server Dialback may be used: instead of a certificate that is not trusted, or when the peer does not do EXTERNAL. */
+ * Server Dialback may be used: instead of a certificate that is not trusted, or when the peer does not do EXTERNAL. Copied.
+ * S2S_E_STATE: nothing was asked. */
 S2S_API s2s_err s2s_session_verdict(s2s_session *s, s2s_time now, const s2s_verdict *verdict);
 
 /* Answers S2S_EV_DIALBACK_RESULT for its pair: valid authorises it, `error` says why it cannot be decided. S2S_E_NOTFOUND if
  * nothing was asked, S2S_E_STATE if the stream has gone on or ended meanwhile. */
 S2S_API s2s_err s2s_session_dialback(s2s_session *s, s2s_time now, s2s_str local, s2s_str remote,
                                      s2s_dialback_outcome outcome, s2s_stanza_error error);
-/* Answers S2S_EV_DIALBACK_VERIFY with what it lent. */
+/* Answers S2S_EV_DIALBACK_VERIFY with what it lent. S2S_E_STATE: the stream has ended meanwhile. */
 S2S_API s2s_err s2s_session_dialback_verified(s2s_session *s, s2s_time now, s2s_str local, s2s_str remote, s2s_str id,
                                               s2s_dialback_outcome outcome, s2s_stanza_error error);
 
