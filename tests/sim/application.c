@@ -17,6 +17,52 @@ struct sim_burst {
     int from, to, left;
 };
 
+/* -- pausing ------------------------------------------------------------------------------------------- */
+
+static bool *told_of(sim_life *l, int from, int to)
+{
+    int i = 0;
+    while (i < SERVER_DOMAINS_MAX - 1 && l->server->domains[i] != from)
+        i++;
+    return &l->told[i][to + 1];
+}
+
+static void name_of(int domain, char out[32])
+{
+    if (domain == ORACLE_NO_DOMAIN)
+        (void)snprintf(out, 32, "nowhere.example");
+    else
+        (void)snprintf(out, 32, "d%03d.example", domain);
+}
+
+/* Of those who were told to pause, how many are not held any more; they are told nothing then. */
+static int let_go(sim_life *l, bool forget)
+{
+    const sim_world *w = sim_world_of();
+    int free_now = 0;
+    for (int i = 0; i < l->server->domains_len; i++) {
+        for (int to = -1; to < w->domains_len; to++) {
+            char local[32], remote[32];
+            bool *told = &l->told[i][to + 1];
+            if (!*told)
+                continue;
+            name_of(l->server->domains[i], local);
+            name_of(to, remote);
+            if (s2s_federation_holds(l->f, s2s_str_of(local), s2s_str_of(remote)))
+                continue;
+            free_now++;
+            *told = !forget;
+        }
+    }
+    return free_now;
+}
+
+void application_audit(sim_life *l)
+{
+    if (!l->stopping && !l->fails && let_go(l, false) > 0)
+        oracle_fail("server %d was told to pause, and not to go on when it might", l->server->index);
+}
+
 /* -- sending ------------------------------------------------------------------------------------------- */
 
 typedef struct draft {
@@ -72,11 +118,10 @@ static void send_one(sim_life *l, int from, int to)
     offer.hash = sim_hash(d.inner, offer.size);
     size_t number = oracle_offer(&offer);
     (void)snprintf(d.id, sizeof d.id, "%zu", number);
+    char domain[32];
     (void)snprintf(d.from, sizeof d.from, "u%d@d%03d.example/r", (int)sim_below(&l->rng, USERS), from);
-    if (to == ORACLE_NO_DOMAIN)
-        (void)snprintf(d.to, sizeof d.to, "v@nowhere.example");
-    else
-        (void)snprintf(d.to, sizeof d.to, "v%d@d%03d.example", (int)sim_below(&l->rng, USERS), to);
+    name_of(to, domain);
+    (void)snprintf(d.to, sizeof d.to, "v%d@%s", to == ORACLE_NO_DOMAIN ? 0 : (int)sim_below(&l->rng, USERS), domain);
     d.stanza.id = s2s_str_of(d.id);
     d.stanza.from = s2s_str_of(d.from);
     d.stanza.to = s2s_str_of(d.to);
@@ -88,20 +133,25 @@ static void send_one(sim_life *l, int from, int to)
         oracle_not_taken(number);
     }
     if (err == S2S_E_AGAIN)
-        l->told_to_pause = true;
+        *told_of(l, from, to) = true;
 }
 
+/* Who sends to one that holds its senders pauses; others need not. */
 static void go_on(void *arg)
 {
     sim_life *l = arg;
     bool rude = sim_has(sim_world_of()->plan, FAULT_RUDE);
-    while (l->backlog && l->f && !l->stopping && (rude || !l->told_to_pause)) {
-        sim_burst *b = l->backlog;
+    for (sim_burst **at = &l->backlog; *at && l->f && !l->stopping;) {
+        sim_burst *b = *at;
         if (b->left-- <= 0) {
-            l->backlog = b->next;
+            *at = b->next;
             free(b);
+        } else if (rude || !*told_of(l, b->from, b->to)) {
+            send_one(l, b->from, b->to); /* in which we may be called again */
+            at = &l->backlog;
         } else {
-            send_one(l, b->from, b->to);
+            b->left++;
+            at = &b->next;
         }
     }
 }
@@ -123,13 +173,20 @@ void server_send(sim_server *s, int from, int to, int count)
 void application_drained(void *user)
 {
     sim_life *l = user;
-    if (!l->told_to_pause && !sim_has(sim_world_of()->plan, FAULT_RUDE))
+    if (let_go(l, true) == 0 && !l->fails)
         oracle_fail("server %d was told to go on without having been told to pause", l->server->index);
-    l->told_to_pause = false;
     if (sim_chance(&l->rng, 500))
         go_on(l);
     else
         sim_host_call(l->host, go_on, l);
+}
+
+bool application_waits(sim_life *l)
+{
+    const sim_burst *b = l->backlog;
+    while (b && !*told_of(l, b->from, b->to))
+        b = b->next;
+    return b != NULL;
 }
 
 void application_forget(sim_life *l)
@@ -161,6 +218,7 @@ static void resume_now(void *arg)
 {
     sim_life *l = arg;
     l->holds = false;
+    oracle_note("server %d reads on", l->server->index);
     if (l->f && !l->stopping)
         s2s_federation_resume(l->f);
 }
@@ -179,6 +237,7 @@ static bool goes_on(sim_life *l)
     if (!sim_has(sim_world_of()->plan, FAULT_HOLD) || !sim_chance(&l->rng, 20))
         return true;
     l->holds = true;
+    oracle_note("server %d holds", l->server->index);
     sim_at(sim_now() + sim_below(&l->rng, 20 * SIM_SECOND), resume_later, l);
     return false;
 }

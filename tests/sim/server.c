@@ -206,7 +206,8 @@ static void on_stream(void *user, const s2s_stream_info *info, const s2s_close *
         /* The peer may run out of time in the moment in which we are done. A certificate that ends takes its stream with it (RFC 6120 section 13.7.2.3). */
         .excused = (end->origin == S2S_ORIGIN_PEER && end->cond == S2S_COND_CONNECTION_TIMEOUT) ||
                    sim_has(plan, FAULT_MEMORY) ||
-                   (end->cond == S2S_COND_RESET && (sim_has(plan, FAULT_PAPERS) || sim_has(plan, FAULT_KEYS))),
+                   (end->cond == S2S_COND_RESET &&
+                    (sim_has(plan, FAULT_PAPERS) || sim_has(plan, FAULT_KEYS) || sim_has(plan, FAULT_CLOCK))),
         /* Who is not read from for long gives up, and so does who was closed and hears nothing of it. Nothing is lost or overtaken by that. */
         .held = sim_has(plan, FAULT_HOLD) && end->origin == S2S_ORIGIN_TRANSPORT,
         .handed = info->stanzas_out,
@@ -404,7 +405,7 @@ static void stop_now(void *arg)
     }
     s2s_federation_resume(l->f);
     /* The world has been quiet for long: whoever waits now waits for ever. */
-    l->waited = l->backlog && l->told_to_pause && sim_world_of()->ending && !l->dead;
+    l->waited = application_waits(l) && sim_world_of()->ending && !l->dead;
     application_forget(l);
     l->stop_began = sim_now();
     s2s_federation_stop(l->f);
@@ -478,6 +479,7 @@ void server_audit(sim_life *l)
     if (!l->f || l->dead || sim_now() < l->host->asleep_until + 10 * (uint64_t)SIM_SECOND)
         return;
     s2s_federation_streams(l->f, audit_stream, &a);
+    application_audit(l);
 }
 
 bool server_winds_down(const sim_world *w, const sim_server *s)

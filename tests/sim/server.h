@@ -48,7 +48,8 @@ struct sim_life {
     size_t blocks, bytes;
     unsigned fails;   /* per mille of allocations */
     bool stopping, dead, over;
-    bool told_to_pause, holds;
+    bool holds;
+    bool told[SERVER_DOMAINS_MAX][SERVER_DOMAINS_ALL + 1]; /* to pause: of its domains, to which (the first: to none that exists) */
     bool waited;      /* at the end it still waited to be told to go on */
     bool trusts[SERVER_DOMAINS_ALL]; /* domains whose certificate the real policy has called good */
     sim_watch watched[SERVER_WATCHED]; /* by the hash of the stream's id */

@@ -70,7 +70,8 @@ extern "C" {
     X(resend_streams, 3, 1, 100, "streams",                                                        \
       "streams that broke in a row without any acknowledgement; what they carried again then bounces") \
     X(ack_ms, 60000, 1000, 600000, "ms",                                                           \
-      "wait for a peer's acknowledgement once asked for; stream error connection-timeout")         \
+      "wait for a peer's acknowledgement once asked for; stream error connection-timeout. Also an acceptor's for <enable/>; " \
+      "then it does without")                                                                       \
     X(liveness_ms, 300000, 0, 86400000, "ms",                                                      \
       "without a byte from the peer of an established stream it is asked for an answer (XEP-0198), else sent a " \
       "space, for TCP to notice; 0: never")                                                        \

@@ -52,6 +52,7 @@ static void expect_header_auth(s2s_session *s, const s2s__header *h)
     s->proof = PROOF_EXTERNAL;
     s2s__reader_set_limit(s->reader, s->env->limits.stanza_bytes, s->env->limits.skip_bytes);
     s2s__set_state(s, ESTABLISHED);
+    s2s__sm_expect(s);
     s2s__raise(s, S2S_EV_ESTABLISHED);
 }
 

@@ -90,6 +90,7 @@ static void accept_claim(s2s_session *s, s2s_str local, s2s_str remote)
         s->proof = PROOF_DIALBACK;
         s2s__reader_set_limit(s->reader, s->env->limits.stanza_bytes, s->env->limits.skip_bytes);
         s2s__set_state(s, ESTABLISHED);
+        s2s__sm_expect(s);
     }
     raise(s, type, s2s_str_of(pair->local), s2s_str_of(pair->remote));
 }

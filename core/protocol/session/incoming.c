@@ -39,6 +39,7 @@ static void check_addresses(s2s_session *s, const s2s_stanza *st, bool oversize)
     }
     switch (match) {
     case PAIR_OK:
+        s2s__sm_not_first(s);
         s2s__raise(s, iq_ok(st) && !oversize ? S2S_EV_STANZA : S2S_EV_REJECTED);
         s->event.stanza = st;
         s->event.error = oversize ? S2S_SE_POLICY_VIOLATION : S2S_SE_BAD_REQUEST; /* DO-01 */

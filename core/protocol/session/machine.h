@@ -163,6 +163,8 @@ void s2s__health_tick(s2s_session *s);
 
 /* sm.c: stream management. */
 void s2s__sm_enable(s2s_session *s);                         /* initiator: the peer offers it */
+void s2s__sm_expect(s2s_session *s);                         /* acceptor: the stream is established */
+void s2s__sm_not_first(s2s_session *s);                      /* acceptor: a stanza came */
 bool s2s__sm_nonza(s2s_session *s, const s2s__node *n);      /* true: it was one of its elements, and is dealt with */
 bool s2s__sm_has_room(const s2s_session *s);                 /* for one more stanza */
 s2s_err s2s__sm_reserve(s2s_session *s);                     /* before a stanza is written */

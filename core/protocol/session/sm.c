@@ -38,10 +38,16 @@ static uint64_t end_at(const s2s__sm *m, size_t i)
     return end;
 }
 
+/* The `h` that acknowledges all; wraps as the counters do. */
+static uint32_t all(const s2s__sm *m)
+{
+    return m->acked + (uint32_t)s2s__sm_unacked(m) - m->uncounted;
+}
+
 /* How many of them no question is behind. */
 static uint32_t unasked(const s2s__sm *m)
 {
-    return m->acked + (uint32_t)s2s__sm_unacked(m) - m->asked_h; /* wraps as the counters do */
+    return all(m) - m->asked_h;
 }
 
 /* -- what goes out ------------------------------------------------------------------------------------- */
@@ -96,7 +102,7 @@ static void ask(s2s_session *s)
     if (s->sm.asked++ == 0)
         s->sm.asked_at = S2S_NEVER;
     s->sm.asked_to = s->sm.base + s->out.len;
-    s->sm.asked_h = s->sm.acked + (uint32_t)s2s__sm_unacked(&s->sm);
+    s->sm.asked_h = all(&s->sm);
     s->sm.ask_by = S2S_NEVER;
 }
 
@@ -210,14 +216,14 @@ void s2s__sm_enable(s2s_session *s)
     s->sm.asked_at = S2S_NEVER;
 }
 
-/* All questions, or, if `all` is false, the oldest. A peer may answer several at once. */
-static void answered(s2s_session *s, bool all)
+/* Every question, or only the oldest. A peer may answer several at once. */
+static void answered(s2s_session *s, bool every)
 {
     if (s->sm.asked == 0 || s->sm.asked_at == S2S_NEVER)
         return;
     if (s->sm.asked == 1)
         s->sm.rtt = s->now - s->sm.asked_at;
-    s->sm.asked = all ? 0 : s->sm.asked - 1;
+    s->sm.asked = every ? 0 : s->sm.asked - 1;
     s->sm.asked_at = s->sm.asked > 0 ? s->now : S2S_NEVER;
 }
 
@@ -241,16 +247,42 @@ static void enabled(s2s_session *s)
     s2s__raise(s, S2S_EV_ACKED); /* none of them, but there is more room */
 }
 
-static void refused(s2s_session *s)
+/* What was kept counts as delivered: without acknowledgements nobody will know better. */
+static void go_without(s2s_session *s)
 {
-    answered(s, true);
     s->sm.state = SM_OFF;
     s2s__buf_free(&s->sm.ends);
     drop(s, s->sm.kept);
     s2s__raise(s, S2S_EV_ACKED);
 }
 
+static void refused(s2s_session *s)
+{
+    answered(s, true);
+    go_without(s);
+}
+
 /* -- the acceptor's ------------------------------------------------------------------------------------ */
+
+void s2s__sm_expect(s2s_session *s)
+{
+    if (s->bidi != BIDI_ON)
+        return; /* nothing goes out that could be acknowledged */
+    s->sm.state = SM_EXPECTED;
+    s->sm.began = s->sm.base + s->out.len;
+    s->sm.expect_by = s->now + s->env->limits.ack_ms;
+}
+
+/* Who will acknowledge asks for it first. s2s__sm_tick goes on, as this event is another's. */
+void s2s__sm_not_first(s2s_session *s)
+{
+    if (s->sm.state != SM_EXPECTED)
+        return;
+    if (s->sm.ends.len == 0)
+        s->sm.state = SM_OFF;
+    else
+        s->sm.expect_by = s->now;
+}
 
 static void fail_request(s2s_session *s, const char *condition)
 {
@@ -270,14 +302,19 @@ static void take_enable(s2s_session *s)
         s2s__fail(s, S2S_COND_POLICY_VIOLATION, "stream management is enabled already");
         return;
     }
-    if (s->sm.state != SM_OFF) {
+    if (s->sm.state == SM_ON) {
         fail_request(s, "unexpected-request");
         return;
     }
     if (!put(s, "<enabled xmlns='" NS_SM "'/>")) /* no id: a stream cannot be resumed here (SM-05) */
         return;
     s->sm.state = SM_ON;
-    s->sm.began = s->sm.base + s->out.len;
+    if (s->sm.ends.len == 0) {
+        s->sm.began = s->sm.base + s->out.len;
+        return;
+    }
+    s->sm.uncounted = (uint32_t)s2s__sm_unacked(&s->sm);
+    ask(s); /* whoever answers has read <enabled/>, and so all that was before it */
 }
 
 /* -- what came ----------------------------------------------------------------------------------------- */
@@ -302,10 +339,10 @@ static bool read_count(s2s_str h, uint32_t *out)
 static void too_high(s2s_session *s, uint32_t h)
 {
     char detail[ELEMENT_MAX];
-    uint32_t sent = s->sm.acked;
-    while (sent - s->sm.acked < s2s__sm_unacked(&s->sm) &&
-           end_at(&s->sm, sent - s->sm.acked) <= s->sm.base + s->sm.kept)
-        sent++;
+    size_t i = s->sm.uncounted;
+    while (i < s2s__sm_unacked(&s->sm) && end_at(&s->sm, i) <= s->sm.base + s->sm.kept)
+        i++;
+    uint32_t sent = s->sm.acked + (uint32_t)(i - s->sm.uncounted);
     (void)snprintf(detail, sizeof detail,
                    "<handled-count-too-high xmlns='" NS_SM "' h='%" PRIu32 "' send-count='%" PRIu32 "'/>", h,
                    sent);
@@ -319,14 +356,16 @@ static void take_ack(s2s_session *s, const s2s__node *n)
         s2s__fail(s, S2S_COND_BAD_FORMAT, "<a/> without a number");
         return;
     }
-    uint32_t count = h - s->sm.acked; /* wraps as the counters do */
+    uint32_t counted = h - s->sm.acked; /* wraps as the counters do */
+    size_t count = (size_t)counted + s->sm.uncounted;
     if (count > s2s__sm_unacked(&s->sm) ||
         (count > 0 && end_at(&s->sm, count - 1) > s->sm.base + s->sm.kept)) {
         too_high(s, h);
         return;
     }
-    answered(s, count >= s->sm.asked_h - s->sm.acked);
+    answered(s, counted >= s->sm.asked_h - s->sm.acked);
     s->sm.acked = h;
+    s->sm.uncounted = 0;
     s->sm.acknowledged += count;
     if (count > 0) {
         size_t done = (size_t)(end_at(&s->sm, count - 1) - s->sm.base);
@@ -402,6 +441,8 @@ static s2s_time overdue_at(const s2s_session *s)
 
 s2s_time s2s__sm_deadline(const s2s_session *s)
 {
+    if (s->sm.state == SM_EXPECTED)
+        return s->sm.expect_by;
     return s->sm.asked == 0 ? s->sm.ask_by : overdue_at(s);
 }
 
@@ -409,6 +450,11 @@ void s2s__sm_tick(s2s_session *s)
 {
     if (s->now < s2s__sm_deadline(s))
         return;
+    if (s->sm.state == SM_EXPECTED) {
+        if (s->event.type == S2S_EV_NONE) /* else when it has been pulled */
+            go_without(s);
+        return;
+    }
     s2s_time quiet_at = s->sm.left_at + QUIET_MS, most = s->sm.unasked_at + ASK_MS;
     if (s->sm.asked == 0 && s->now < quiet_at && s->now < most)
         s->sm.ask_by = quiet_at < most ? quiet_at : most;
@@ -420,6 +466,7 @@ void s2s__sm_tick(s2s_session *s)
 
 void s2s__sm_stood(s2s_session *s, s2s_time ms)
 {
+    s->sm.expect_by += ms; /* <enable/> has not been read */
     if (s->sm.asked_at != S2S_NEVER)
         s->sm.asked_at = s->sm.asked_at + ms < s->now ? s->sm.asked_at + ms : s->now;
 }

@@ -10,8 +10,9 @@
 #include "s2s/stanza.h"
 
 typedef enum s2s__sm_state {
-    SM_OFF,   /* not offered, or refused */
-    SM_ASKED, /* initiator: <enable/> is out; what is sent from here on is kept */
+    SM_OFF,      /* not offered, or refused */
+    SM_EXPECTED, /* acceptor that sends, too: <enable/> may come; what is sent meanwhile is kept */
+    SM_ASKED,    /* initiator: <enable/> is out; what is sent from here on is kept */
     SM_ON,
 } s2s__sm_state;
 
@@ -22,8 +23,9 @@ typedef struct s2s__sm {
     uint32_t acked;        /* the last `h` that the peer sent */
     uint64_t acknowledged; /* the same without wrapping, for status */
     s2s__buf ends;         /* uint64_t each, oldest first */
+    uint32_t uncounted;    /* acceptor: the oldest kept that were written before <enabled/>: no `h` counts them */
     uint64_t base;         /* offset of the output buffer's first byte */
-    uint64_t began;        /* offset of what may be kept: behind <enable/> or <enabled/>, then behind what was taken back */
+    uint64_t began;        /* offset of what may be kept: behind <enable/> or the features, then behind what was taken back */
     size_t kept;           /* bytes at its front that went out */
     unsigned requests;     /* <enable/> that came (CX-13) */
     bool offered;          /* initiator: by the peer, when authenticated */
@@ -33,6 +35,7 @@ typedef struct s2s__sm {
     uint32_t unsafe;       /* of `handled`, the last: s2s_session_unsafe() */
     unsigned asked;        /* how often; 0: we wait for no <enabled/> and no <a/> */
     uint64_t asked_to;     /* offset of the last question */
+    s2s_time expect_by;    /* SM_EXPECTED: how long */
     s2s_time ask_by;       /* when to think of asking about what has left since; S2S_NEVER: nothing has */
     s2s_time unasked_at, left_at; /* the first of it, the last */
     uint32_t asked_h;      /* the count that answers it, if all arrives */
