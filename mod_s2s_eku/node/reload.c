@@ -75,7 +75,7 @@ static void add_name(names *n, const char *name)
     n->list[n->len++] = name;
 }
 
-static s2s_err watch_files(reload *r, const config *c)
+static s2s_err look_at_files(const reload *r, const config *c, watch_files **out)
 {
     names n = {0};
     size_t room = 2 * (c->domains_len + c->accounts_len) + c->ca_files_len + c->crl_files_len;
@@ -100,7 +100,7 @@ static s2s_err watch_files(reload *r, const config *c)
         for (size_t k = 0; k < c->remotes[i].ca_files_len; k++)
             add_name(&n, c->remotes[i].ca_files[k]);
     }
-    s2s_err err = watch_set(r->watch, n.list, n.len);
+    s2s_err err = watch_look(r->options.env, n.list, n.len, out);
     s2s__free(r->options.env, n.list);
     return err;
 }
@@ -175,13 +175,16 @@ static s2s_err read_again(reload *r, bool whole, FILE *problems, size_t *kept)
     s2s_err err = whole ? config_load(r->options.file, problems, &c) : S2S_OK;
     if (err != S2S_OK)
         return err;
-    err = watch_files(r, c ? c : in_force(r)); /* before they are read, so that nothing is missed */
+    watch_files *files = NULL; /* of a new configuration; those of the one in force are watched on */
+    err = c ? look_at_files(r, c, &files) : S2S_OK; /* before they are read, so that nothing is missed */
     if (err == S2S_OK)
         err = read_fresh(r, c ? c : in_force(r), problems, &f);
     if (err == S2S_OK)
         err = put_in_place(r, c, &f, problems);
+    if (err == S2S_OK && files)
+        watch_take(r->watch, files);
     if (err != S2S_OK) {
-        (void)watch_files(r, in_force(r));
+        watch_files_free(files);
         config_free(c);
     }
     *kept = f.kept;
@@ -272,9 +275,12 @@ s2s_err reload_new(const reload_options *options, reload **out)
     r->options = *options;
     r->plugin = state_of(options->started->plugin);
     r->ok = true;
+    watch_files *files = NULL;
     s2s_err err = watch_new(options->env, options->loop, on_changed, r, &r->watch);
     if (err == S2S_OK)
-        err = watch_files(r, options->started);
+        err = look_at_files(r, options->started, &files);
+    if (err == S2S_OK)
+        watch_take(r->watch, files);
     *out = r;
     return err;
 }

@@ -8,10 +8,12 @@
 
 #include "protocol/buf.h"
 
-typedef struct paths {
+struct watch_files {
+    const s2s_env *env;
     char **list;
     size_t len;
-} paths;
+    uint64_t state; /* when they were looked at first */
+};
 
 struct watch {
     const s2s_env *env;
@@ -20,21 +22,13 @@ struct watch {
     void *user;
     uv_timer_t timer;
     uv_work_t work;
-    paths files;
-    paths looked_at; /* by the worker; freed when it is back if they are not `files` any more */
-    uint64_t seen;   /* the state at the last look */
-    uint64_t found;  /* the worker's */
-    uint64_t told;   /* the state that `changed` was last called for, or that there was at first */
+    watch_files *files;     /* NULL: none yet */
+    watch_files *looked_at; /* by the worker; freed when it is back if they are not `files` any more */
+    uint64_t seen;          /* the state at the last look */
+    uint64_t found;         /* the worker's */
+    uint64_t told;          /* the state that `changed` was last called for, or that there was at first */
     bool working, stopped;
 };
-
-static void free_paths(const s2s_env *env, paths *p)
-{
-    for (size_t i = 0; i < p->len; i++)
-        s2s__free(env, p->list[i]);
-    s2s__free(env, p->list);
-    *p = (paths){0};
-}
 
 /* FNV-1a: no secret, no enemy. */
 static uint64_t mix(uint64_t hash, uint64_t value)
@@ -44,7 +38,7 @@ static uint64_t mix(uint64_t hash, uint64_t value)
     return hash;
 }
 
-static uint64_t state_of(const paths *p)
+static uint64_t state_of(const watch_files *p)
 {
     uint64_t hash = 14695981039346656037u;
     for (size_t i = 0; i < p->len; i++) {
@@ -65,16 +59,16 @@ static uint64_t state_of(const paths *p)
 static void on_work(uv_work_t *work)
 {
     watch *w = work->data;
-    w->found = state_of(&w->looked_at);
+    w->found = state_of(w->looked_at);
 }
 
 static void on_worked(uv_work_t *work, int status)
 {
     watch *w = work->data;
-    bool current = w->looked_at.list == w->files.list;
+    bool current = w->looked_at == w->files;
     w->working = false;
     if (!current)
-        free_paths(w->env, &w->looked_at);
+        watch_files_free(w->looked_at);
     if (status != 0 || w->stopped || !current)
         return;
     bool still = w->found == w->seen;
@@ -88,7 +82,7 @@ static void on_worked(uv_work_t *work, int status)
 static void on_timer(uv_timer_t *timer)
 {
     watch *w = timer->data;
-    if (w->working || w->files.len == 0)
+    if (w->working || !w->files || w->files->len == 0)
         return;
     w->looked_at = w->files;
     w->work.data = w;
@@ -112,23 +106,43 @@ s2s_err watch_new(const s2s_env *env, uv_loop_t *loop, void (*changed)(void *use
     return S2S_OK;
 }
 
-s2s_err watch_set(watch *w, const char *const *files, size_t count)
+s2s_err watch_look(const s2s_env *env, const char *const *files, size_t count, watch_files **out)
 {
-    paths p = {.list = s2s__alloc(w->env, (count + 1) * sizeof *p.list)};
-    for (; p.list && p.len < count; p.len++) {
-        if (!(p.list[p.len] = s2s__strdup(w->env, s2s_str_of(files[p.len]))))
+    watch_files *f = s2s__alloc(env, sizeof *f);
+    if (!f)
+        return S2S_E_NOMEM;
+    f->env = env;
+    f->list = s2s__alloc(env, (count + 1) * sizeof *f->list);
+    for (; f->list && f->len < count; f->len++) {
+        if (!(f->list[f->len] = s2s__strdup(env, s2s_str_of(files[f->len]))))
             break;
     }
-    if (!p.list || p.len < count) {
-        free_paths(w->env, &p);
+    if (!f->list || f->len < count) {
+        watch_files_free(f);
         return S2S_E_NOMEM;
     }
-    bool lent = w->working && w->looked_at.list == w->files.list; /* to the worker: on_worked frees them */
-    if (!lent)
-        free_paths(w->env, &w->files);
-    w->files = p;
-    w->seen = w->told = state_of(&p);
+    f->state = state_of(f);
+    *out = f;
     return S2S_OK;
+}
+
+void watch_files_free(watch_files *f)
+{
+    if (!f)
+        return;
+    for (size_t i = 0; i < f->len; i++)
+        s2s__free(f->env, f->list[i]);
+    s2s__free(f->env, f->list);
+    s2s__free(f->env, f);
+}
+
+void watch_take(watch *w, watch_files *files)
+{
+    bool lent = w->working && w->looked_at == w->files; /* to the worker: on_worked frees them */
+    if (!lent)
+        watch_files_free(w->files);
+    w->files = files;
+    w->seen = w->told = files->state;
 }
 
 void watch_stop(watch *w)
@@ -143,6 +157,6 @@ void watch_free(watch *w)
 {
     if (!w)
         return;
-    free_paths(w->env, &w->files);
+    watch_files_free(w->files);
     s2s__free(w->env, w);
 }

@@ -12,11 +12,16 @@
 #define WATCH_MS 2500u
 
 typedef struct watch watch;
+typedef struct watch_files watch_files;
+
+/* Files (copied), and what state they are in at this moment: call it before reading them. S2S_E_NOMEM. */
+s2s_err watch_look(const s2s_env *env, const char *const *files, size_t count, watch_files **out);
+void watch_files_free(watch_files *f); /* takes NULL */
 
 s2s_err watch_new(const s2s_env *env, uv_loop_t *loop, void (*changed)(void *user), void *user, watch **out);
-/* Files from now on (copied). Compares with what there is at this moment: call it before reading them. S2S_E_NOMEM: then those
- * of before are watched. */
-s2s_err watch_set(watch *w, const char *const *files, size_t count);
+/* Watches `files`, which it owns from now on, and no others: what has changed since they were looked at counts. Who reads them and
+ * fails does not call it: those of before are watched on, and what has changed in them meanwhile is told. */
+void watch_take(watch *w, watch_files *files);
 /* From the loop. Takes NULL. */
 void watch_stop(watch *w);
 void watch_free(watch *w); /* when the loop has run dry; takes NULL */

@@ -78,6 +78,19 @@ def check_renewal(world, a):
     assert a.ping("b.test")["ok"]
 
 
+def check_renewal_under_a_bad_reload(world, a):
+    """A reload that fails outright has not read the new certificate: the watch brings it."""
+    before, good = leaf(a), a.config.read_text()
+    crt, key = world.pki.make("renewed", "a.test", ends=11)
+    a.write(good.replace("ca.crt", "a.key"))
+    os.replace(key, world.dir / "a.key")
+    os.replace(crt, world.dir / "a.crt")
+    answer = a.ask("reload")
+    assert not answer["ok"], answer
+    wait_for("the pair is taken nevertheless", lambda: leaf(a) != before, a.proc)
+    a.write(good)
+
+
 def check_expiry_warning(world, a):
     world.pki.make("a", "a.test", begins=-30, ends=1)
     wait_for("the warning", lambda: "our certificate expires soon" in a.log_text(), a.proc)
@@ -263,6 +276,7 @@ def main(bindir):
         check_strict(world, a, b)
         check_domains(world, a, b)
         check_renewal(world, a)
+        check_renewal_under_a_bad_reload(world, a)
         check_expiry_warning(world, a)
         check_distrusted(world, a)
         check_revoked(world, a)

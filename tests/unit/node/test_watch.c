@@ -68,6 +68,16 @@ static void end(fixture *x)
     cr_expect_eq(x->t.live, 0u, "%zu blocks are left", x->t.live);
 }
 
+static s2s_err set(fixture *x)
+{
+    const char *files[] = {x->file};
+    watch_files *f;
+    s2s_err err = watch_look(&x->t.env, files, 1, &f);
+    if (err == S2S_OK)
+        watch_take(x->watch, f);
+    return err;
+}
+
 static void until(fixture *x, unsigned changes)
 {
     while (x->changes < changes)
@@ -78,16 +88,44 @@ Test(watch, tells_once_of_a_file_that_is_replaced_or_appears)
 {
     fixture x;
     begin(&x);
-    const char *files[] = {x.file};
-    cr_assert_eq(watch_set(x.watch, files, 1), S2S_OK, "it need not be there");
+    cr_assert_eq(set(&x), S2S_OK, "it need not be there");
     write_file(&x, "one");
     until(&x, 1);
     write_file(&x, "two");
     until(&x, 2);
-    cr_expect_eq(watch_set(x.watch, files, 1), S2S_OK, "what there is now is known");
+    cr_expect_eq(set(&x), S2S_OK, "what there is now is known");
     write_file(&x, "three");
     until(&x, 3);
     cr_expect_eq(x.changes, 3u);
+    end(&x);
+}
+
+Test(watch, tells_of_what_changed_before_a_reading_that_failed)
+{
+    fixture x;
+    begin(&x);
+    write_file(&x, "one");
+    cr_assert_eq(set(&x), S2S_OK);
+    write_file(&x, "two");
+    const char *files[] = {x.file};
+    watch_files *f;
+    cr_assert_eq(watch_look(&x.t.env, files, 1, &f), S2S_OK);
+    watch_files_free(f); /* something else could not be read */
+    until(&x, 1);
+    end(&x);
+}
+
+Test(watch, tells_of_what_changed_between_the_look_and_the_end_of_the_reading)
+{
+    fixture x;
+    begin(&x);
+    write_file(&x, "one");
+    const char *files[] = {x.file};
+    watch_files *f;
+    cr_assert_eq(watch_look(&x.t.env, files, 1, &f), S2S_OK);
+    write_file(&x, "two");
+    watch_take(x.watch, f);
+    until(&x, 1);
     end(&x);
 }
 
@@ -96,11 +134,10 @@ Test(watch, out_of_memory_keeps_what_is_watched)
     fixture x;
     begin(&x);
     write_file(&x, "one");
-    const char *files[] = {x.file};
-    cr_assert_eq(watch_set(x.watch, files, 1), S2S_OK);
-    for (long after = 0; after < 2; after++) {
+    cr_assert_eq(set(&x), S2S_OK);
+    for (long after = 0; after < 3; after++) {
         x.t.fail_after = after;
-        cr_expect_eq(watch_set(x.watch, files, 1), S2S_E_NOMEM);
+        cr_expect_eq(set(&x), S2S_E_NOMEM);
         x.t.fail_after = -1;
     }
     write_file(&x, "two");
