@@ -168,6 +168,12 @@ static s2s_err listen_http(program *p, char why[S2S_TEXT_MAX])
     return err;
 }
 
+static bool all_turn(void *arg)
+{
+    const program *p = arg;
+    return node_turns(p->node);
+}
+
 /* Control first: who sees a port open can ask at once. */
 static s2s_err listen_all(program *p, char why[S2S_TEXT_MAX])
 {
@@ -189,6 +195,8 @@ static s2s_err listen_all(program *p, char why[S2S_TEXT_MAX])
         err = privilege_drop(&p->env, p->config, p->file, why);
     if (err == S2S_OK) /* their threads have what is left */
         err = node_start(p->node);
+    p->notify.lives = all_turn;
+    p->notify.arg = p;
     return err;
 }
 

@@ -50,6 +50,8 @@ typedef struct now {
 static void add_stream(void *arg, const s2s_stream_info *info)
 {
     now *n = arg;
+    if (strcmp(info->state, "closed") == 0)
+        return; /* it is in the counters of what has ended; its connection is not gone yet */
     n->streams[info->role][strcmp(info->mechanism, "none") != 0]++;
     n->in += info->stanzas_in;
     n->out += info->stanzas_out;
@@ -62,15 +64,19 @@ static void put_streams(s2s__buf *b, const node *n)
     static const char *const STATES[] = {"negotiating", "established"};
     const counters *c = node_counters(n);
     now s = {0};
+    uint64_t in, out;
+    workers_park(node_workers(n));
     workers_streams(node_workers(n), add_stream, &s);
+    workers_untold(node_workers(n), &in, &out);
+    workers_unpark(node_workers(n));
     family(b, "s2sd_streams", "gauge", "Streams with remote servers now.");
     for (size_t role = 0; role < 2; role++) {
         for (size_t i = 0; i < 2; i++)
             put(b, "s2sd_streams{direction=\"%s\",state=\"%s\"} %" PRIu64 "\n", WAY[role], STATES[i], s.streams[role][i]);
     }
     family(b, "s2sd_stanzas", "counter", "Stanzas received from and sent to remote servers.");
-    put(b, "s2sd_stanzas_total{direction=\"in\"} %" PRIu64 "\n", c->stanzas_in + s.in);
-    put(b, "s2sd_stanzas_total{direction=\"out\"} %" PRIu64 "\n", c->stanzas_out + s.out);
+    put(b, "s2sd_stanzas_total{direction=\"in\"} %" PRIu64 "\n", c->stanzas_in + s.in + in);
+    put(b, "s2sd_stanzas_total{direction=\"out\"} %" PRIu64 "\n", c->stanzas_out + s.out + out);
     s2s_federation_counts counts;
     workers_sum(node_workers(n), &counts);
     family(b, "s2sd_streams_slowed", "gauge", "Streams whose remote domain has reached limits.rate_bytes.");

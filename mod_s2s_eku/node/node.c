@@ -424,6 +424,11 @@ s2s_err node_start(node *n)
     return workers_start(n->workers);
 }
 
+bool node_turns(node *n)
+{
+    return workers_turn(n->workers);
+}
+
 void node_stop(node *n)
 {
     if (n->stopping)

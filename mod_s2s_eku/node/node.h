@@ -35,6 +35,8 @@ s2s_err node_replace(node *n, const config *c, s2s_setup *setup);
 s2s_err node_listen(node *n, char why[S2S_TEXT_MAX]);
 /* The workers' threads begin. S2S_OK, S2S_E_NOMEM. */
 s2s_err node_start(node *n);
+/* For the watchdog: whether all of them have turned since this was asked last. */
+bool node_turns(node *n);
 /* First the federation is closed while components can still take bounces, then the components; then options.stopped, from
  * the loop. */
 void node_stop(node *n);

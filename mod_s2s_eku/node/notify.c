@@ -52,7 +52,9 @@ void notify_reloading(const notify *n)
 
 static void on_beat(uv_timer_t *timer)
 {
-    notify_send(timer->data, "WATCHDOG=1");
+    const notify *n = timer->data;
+    if (!n->lives || n->lives(n->arg))
+        notify_send(n, "WATCHDOG=1");
 }
 
 /* A whole number above 0 from the environment; 0 if there is none. */

@@ -13,6 +13,8 @@ typedef struct notify {
     const char *path; /* NOTIFY_SOCKET; NULL: nobody listens */
     uv_timer_t watchdog;
     bool beats; /* `watchdog` is a handle of the loop */
+    bool (*lives)(void *arg); /* set after notify_start(), asked before each sign of life; NULL: while the loop runs */
+    void *arg;
 } notify;
 
 /* Looks at NOTIFY_SOCKET, and at WATCHDOG_USEC and WATCHDOG_PID: then "I live" is sent from the loop, at half of that time.

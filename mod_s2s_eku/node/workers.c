@@ -296,6 +296,15 @@ void workers_sum(workers *w, s2s_federation_counts *out)
     workers_unpark(w);
 }
 
+void workers_untold(const workers *w, uint64_t *in, uint64_t *out)
+{
+    *in = *out = 0;
+    for (size_t i = 1; i < w->len; i++) {
+        *in += atomic_load(&w->list[i].ended_in);
+        *out += atomic_load(&w->list[i].ended_out);
+    }
+}
+
 /* -- listening ----------------------------------------------------------------------------------------- */
 
 s2s_err workers_listen(workers *w, const char *address, s2s_tls_start tls, char bound[S2S_ADDRESS_MAX], char why[S2S_TEXT_MAX])
@@ -369,6 +378,7 @@ static s2s_err make(worker *one, const workers_options *o, const s2s_federation_
     s2s_limits *limits = &one->env.limits;
     one->env = *w->env;
     limits->connections = part_of(limits->connections, w->len);
+    limits->preauth_connections = part_of(limits->preauth_connections, w->len);
     limits->streams_out = part_of(limits->streams_out, w->len);
     limits->dialback_calls = part_of(limits->dialback_calls, w->len);
     s2s_err err = one->number > 0 ? workers__begin(one) : S2S_OK;
@@ -521,6 +531,27 @@ void workers_free(workers *w)
     s2s__table_free(&w->key);
     s2s__free(w->env, w->list);
     s2s__free(w->env, w);
+}
+
+static bool has_turned(worker *one)
+{
+    unsigned turns = atomic_load(&one->turns);
+    if (one->state != WORKER_RUNS)
+        return true; /* it has not begun, or has ended */
+    if (one->asked_to_turn && turns == one->turns_seen)
+        return false;
+    one->asked_to_turn = true;
+    one->turns_seen = turns;
+    (void)uv_async_send(&one->wake);
+    return true;
+}
+
+bool workers_turn(workers *w)
+{
+    bool all = true;
+    for (size_t i = 1; i < w->len; i++)
+        all = has_turned(&w->list[i]) && all;
+    return all;
 }
 
 size_t workers_count(const workers *w)

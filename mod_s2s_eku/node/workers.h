@@ -58,6 +58,12 @@ void workers_replace(workers *w, s2s_setup *setup, s2s_setup **copies);
 size_t workers_close_remote(workers *w, s2s_str remote);
 void workers_streams(workers *w, void (*each)(void *arg, const s2s_stream_info *info), void *arg);
 void workers_sum(workers *w, s2s_federation_counts *out); /* of s2s_federation_count */
+/* Stanzas of streams that workers_streams does not show any more, and whose end ops->stream has not been told of: for sums that never
+ * go back. Park the workers for both. */
+void workers_untold(const workers *w, uint64_t *in, uint64_t *out);
+
+/* Whether all threads have turned since the last time that this was asked. */
+bool workers_turn(workers *w);
 
 size_t workers_count(const workers *w);
 /* The one on the main loop: for what is the same in all (domains). */

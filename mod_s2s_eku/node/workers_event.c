@@ -70,6 +70,10 @@ static void run(void *arg)
     worker *one = e->one;
     uint64_t now = uv_now(one->w->loop);
     atomic_fetch_sub(&one->events, 1);
+    if (e->ended) { /* from here on they are in ops->stream's books */
+        atomic_fetch_sub(&one->ended_in, e->info.stanzas_in);
+        atomic_fetch_sub(&one->ended_out, e->info.stanzas_out);
+    }
     if (e->info.since > now)
         e->info.since = now; /* each loop has a clock of its own, which stands while it works */
     workers__event(one, &e->info, e->ended ? &e->close : NULL);
@@ -80,6 +84,10 @@ void workers__event_write(worker *one, const s2s_stream_info *info, const s2s_cl
 {
     const s2s_env *env = one->w->env;
     event *e = NULL;
+    if (end) {
+        atomic_fetch_add(&one->ended_in, info->stanzas_in);
+        atomic_fetch_add(&one->ended_out, info->stanzas_out);
+    }
     if (atomic_load(&one->events) < WORKERS_EVENTS_MAX)
         e = s2s__alloc(env, sizeof *e + text_size(info));
     if (e) {

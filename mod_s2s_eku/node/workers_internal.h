@@ -37,8 +37,10 @@ typedef struct worker {
     _Atomic size_t held_len;
     _Atomic unsigned events; /* in the lane up */
     _Atomic unsigned events_lost;
+    _Atomic uint64_t ended_in, ended_out; /* stanzas of streams whose end is in the lane up, or was lost */
     bool has_loop, has_handles, has_thread, has_held;
     bool parked, gone; /* under w->lock */
+    _Atomic unsigned turns;  /* times that it has woken up */
     _Atomic uint64_t taken; /* of the deliveries in the lane up, those that are safe */
     /* the worker's */
     uint64_t written;                    /* deliveries into the lane up */
@@ -48,6 +50,8 @@ typedef struct worker {
     bool sender_waits_room;
     uint64_t flushed, told; /* lane_count() of the lane up: at the last on_turn(); and what the worker was told */
     bool reading; /* its lane up: not from within */
+    bool asked_to_turn;
+    unsigned turns_seen;
 } worker;
 
 struct workers {

@@ -128,6 +128,7 @@ static void on_wake(uv_async_t *wake)
 {
     worker *one = wake->data;
     park(one);
+    atomic_fetch_add(&one->turns, 1);
     unsigned bits = atomic_exchange(&one->down_bits, 0); /* first: what was written before them is read before they count */
     (void)lane_read(&one->down, send_out, tell_room, one);
     take(one);

@@ -54,8 +54,8 @@ def rss_kb(pid):
 class Pair:
     """Two nodes, or two floor processes, with their ports."""
 
-    def __init__(self, bench, kind, domains=1, targets=1, own_certificates=False):
-        self.bench, self.processes, self.ports = bench, [], {}
+    def __init__(self, bench, kind, domains=1, targets=1, own_certificates=False, workers=1):
+        self.bench, self.processes, self.ports, self.workers = bench, [], {}, workers
         for side in SIDES:
             self.ports[side] = {"component": free_port(), "s2s": free_port()}
         make = self.floor if kind == FLOOR else self.node
@@ -86,7 +86,7 @@ class Pair:
                   f"  - {{match: \"*.{other}.example\", address: \"127.0.0.1:{self.ports[other]['s2s']}\"}}",
                   f"control: {self.bench.work}/{side}.sock", "limits: {connections: 20000, connections_per_address: 20000, preauth_connections: 20000, "
                   "streams_out: 20000}",
-                  "log: {level: warn}"]
+                  f"workers: {self.workers}", "log: {level: warn}"]
         file = f"{self.bench.work}/{side}.yaml"
         with open(file, "w", encoding="utf-8") as f:
             f.write("\n".join(lines) + "\n")
@@ -180,6 +180,14 @@ class Bench:
                 d = pair.load("pair", domains=remotes, targets=1, warm=0, count=remotes, window=8)
             self.note("stream set up, 1,000 domains served, B", "us CPU", kind, d["B"]["cpu_us"])
 
+    def several_workers(self):
+        """A node with one worker is the floor here, the same with two is what is compared."""
+        for kind, workers in ((FLOOR, 1), (NODE, 2)):
+            with Pair(self, NODE, domains=8, targets=8, workers=workers) as pair:
+                d = pair.load("pair", domains=8, targets=8, flows=64, count=self.scale(100000), window=1000)
+            for side in ("A", "B"):
+                self.note(f"stanza relayed, 64 streams, 2 workers, {side}", "us CPU", kind, d[side]["cpu_us"])
+
     def idle_streams(self, flows, window=8):
         side = max(1, round(flows ** 0.5))
         with Pair(self, NODE, domains=side, targets=side) as pair:
@@ -219,6 +227,7 @@ class Bench:
             self.setup(own=True)
             self.setup(own=False)
             self.many_domains()
+            self.several_workers()
             self.idle()
             self.start()
 

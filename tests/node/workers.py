@@ -5,11 +5,13 @@ asked, reloaded, told to close streams, killed and stopped. Every message arrive
 
 import collections
 import hashlib
+import pathlib
 import re
 import selectors
 import socket
 import sys
 import time
+import urllib.request
 
 from nodes import WAIT_S, World, wait_for
 
@@ -30,8 +32,11 @@ components:
   listen: "{world.net}.{host}:5347"
   accounts:{accounts}
 trust: {{system: false, ca_files: [ca.crt]}}
-routes: [{{match: "*.{peer}.test", address: "{world.net}.{3 - host}:5269"}}]
+routes:
+  - {{match: "*.{peer}.test", address: "{world.net}.{3 - host}:5269"}}
+  - {{match: "*.silent.test", address: "{world.net}.3:5269"}}
 control: {name}.sock
+http: "{world.net}.{host}:8080"
 census: {name}.db
 workers: {workers}
 limits: {{retry_ms: 0, retry_max_ms: 0}}
@@ -171,6 +176,19 @@ def names(name):
     return [f"{name}{i}.{name}.test" for i in range(DOMAINS)]
 
 
+def stanzas_in(address):
+    """From the metrics: of all workers, streams that have ended included."""
+    with urllib.request.urlopen(f"http://{address}:8080/metrics", timeout=WAIT_S) as answer:
+        return int(re.search(rb'^s2sd_stanzas_total\{direction="in"\} (\d+)$', answer.read(), re.M).group(1))
+
+
+def check_threads(node, workers):
+    """Each worker but the first has a thread, and no thread may get more rights than it has."""
+    tasks = [path.read_text() for path in pathlib.Path(f"/proc/{node.proc.pid}/task").glob("*/status")]
+    assert len(tasks) >= workers, tasks
+    assert all(re.search(r"^NoNewPrivs:\s*1$", t, re.M) for t in tasks), tasks
+
+
 def check_order(world, a, b, traffic):
     """Both ways, all pairs; meanwhile the nodes are asked, reloaded, and told to close streams."""
     pairs = [(x, y) for x in names("a") for y in names("b")]
@@ -181,6 +199,7 @@ def check_order(world, a, b, traffic):
 
     round_of_all()
     traffic.settle("the first")
+    counted = 0
     for n in range(40):
         round_of_all()
         traffic.turn(0)
@@ -192,11 +211,17 @@ def check_order(world, a, b, traffic):
             assert len({(s["id"], s["direction"]) for s in streams}) == len(streams), streams
         if n % 8 == 7:
             assert a.ctl("close", f"b{n // 8}.b.test")[0] == 0  # each once: what is open then goes on
+        if n % 8 in (0, 7):
+            before, counted = counted, stanzas_in(f"{world.net}.1")
+            assert counted >= before, (counted, before)
     traffic.settle("two ways")
     assert not traffic.returned, f"came back: {traffic.reasons}"
     round_of_all()
     traffic.settle("the last")
     seen = len(traffic.done)
+    for net, name in ((1, "a"), (2, "b")):
+        here = sum(1 for _, to, _ in traffic.done if to.endswith(f".{name}.test"))
+        assert stanzas_in(f"{world.net}.{net}") >= here
     peers = a.ask("peers")["peers"]
     assert {p["remote"] for p in peers if p["direction"] == "out"} >= set(names("b")), peers
     print(f"{seen} messages in order, {traffic.twice} twice")
@@ -208,6 +233,29 @@ def check_spread(a, workers):
     ids = {way: [s["id"] for s in a.ask("status")["streams"] if s["direction"] == way] for way in ("in", "out")}
     assert all(len(of) >= DOMAINS * DOMAINS for of in ids.values()), ids
     assert workers == 1 or len({int(i[1:]) % workers for i in ids["in"]}) > 1, ids
+
+
+def check_held(world, a, traffic):
+    """Remote servers that accept and say nothing: who sends to them waits for a while, nobody else does, and all comes back."""
+    many, half = 3000, 2048
+    silent = [(d, d.replace(".a.", ".silent.")) for d in names("a")[1:]]
+    queues = lambda: [s["queued"] for s in a.ask("status")["streams"] if s["remote"].endswith(".silent.test")]
+    with socket.create_server((f"{world.net}.3", 5269)):
+        for pair in silent:
+            for _ in range(many):
+                traffic.send(pair)
+            traffic.send((pair[0], "b0.b.test"))
+        def half_full():
+            traffic.turn()
+            lengths = queues()
+            return len(lengths) == len(silent) and min(lengths) >= half
+        wait_for("the queues are half full", half_full)
+        traffic.send(("a0.a.test", "b0.b.test"))
+        last = [(d, "b0.b.test", traffic.next[d, "b0.b.test"]) for d in names("a")]
+        wait_for("those who do not wait, and those who did, go on", lambda: traffic.turn() or traffic.done.issuperset(last))
+        assert sum(queues()) == many * len(silent), queues()
+    traffic.settle("held")  # the connections were reset with their listener
+    print(f"held: {len(traffic.returned)} came back")
 
 
 def check_kill(world, b, traffic, addresses):
@@ -262,8 +310,10 @@ def main():
         for name in nodes:
             for domain in names(name):
                 traffic.attach(domain, addresses[name])
+        check_threads(nodes["a"], workers)
         check_order(world, nodes["a"], nodes["b"], traffic)
         check_spread(nodes["a"], workers)
+        check_held(world, nodes["a"], traffic)
         check_kill(world, nodes["b"], traffic, addresses)
         check_stop(nodes["a"], traffic)
         nodes["b"].stop()

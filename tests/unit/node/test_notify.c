@@ -106,6 +106,28 @@ Test(notify, signs_of_life_come_from_the_loop_and_do_not_keep_it)
     cr_expect_str_eq(hear(), "WATCHDOG=1");
 }
 
+static bool every_other(void *count)
+{
+    return (*(unsigned *)count)++ % 2 == 1;
+}
+
+Test(notify, without_life_there_is_no_sign_of_it)
+{
+    unsigned asked = 0;
+    setenv("WATCHDOG_USEC", "2000", 1);
+    notify_start(&n, &t.env, &loop);
+    n.lives = every_other;
+    n.arg = &asked;
+    uv_ref((uv_handle_t *)&n.watchdog);
+    while (asked < 4)
+        uv_run(&loop, UV_RUN_ONCE);
+    uv_unref((uv_handle_t *)&n.watchdog);
+    notify_send(&n, "STOPPING=1");
+    cr_expect_str_eq(hear(), "WATCHDOG=1");
+    cr_expect_str_eq(hear(), "WATCHDOG=1");
+    cr_expect_str_eq(hear(), "STOPPING=1");
+}
+
 Test(notify, a_watchdog_of_another_process_or_none_is_left_alone)
 {
     static const char *const ROWS[][2] = {{"2000", "1"}, {"0", NULL}, {"-5", NULL}, {"", NULL}, {"2000x", NULL},
