@@ -78,9 +78,10 @@ class Node:
     def write(self, text):
         self.config.write_text(text)
 
-    def start(self):
+    def start(self, **environment):
         with open(self.log, "ab") as log:
-            self.proc = subprocess.Popen([self.world.s2sd, "--config", self.config], stderr=log)
+            self.proc = subprocess.Popen([self.world.s2sd, "--config", self.config], stderr=log,
+                                         env={**os.environ, **environment})
         wait_for(f"{self.name} starts", lambda: self.ctl("status")[0] == 0, self.proc)
 
     def stop(self):

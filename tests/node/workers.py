@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""workers.py BINDIR N: two nodes with N workers each exchange numbered messages between many pairs of domains, while they are
+"""workers.py BINDIR N SLOW: two nodes with N workers each exchange numbered messages between many pairs of domains, while they are
 asked, reloaded, told to close streams, killed and stopped. Every message arrives in its pair's order, or comes back."""
 
 import collections
 import hashlib
+import os
 import pathlib
 import re
 import selectors
@@ -15,7 +16,7 @@ import urllib.request
 
 from nodes import WAIT_S, World, wait_for
 
-DOMAINS = 6
+DOMAINS, KILLS = 6, 6
 SECRET = "secret"
 MESSAGE = re.compile(rb"<message\b(?P<attrs>[^>]*?)(?:/>|>.*?</message>)", re.S)
 
@@ -39,7 +40,7 @@ control: {name}.sock
 http: "{world.net}.{host}:8080"
 census: {name}.db
 workers: {workers}
-limits: {{retry_ms: 0, retry_max_ms: 0}}
+limits: {{retry_ms: 0, retry_max_ms: 0, negotiation_ms: 600000, attempt_ms: 600000}}
 {more}"""
 
 
@@ -258,10 +259,11 @@ def check_held(world, a, traffic):
     print(f"held: {len(traffic.returned)} came back")
 
 
-def check_kill(world, b, traffic, addresses):
-    """The receiving node is killed in mid-traffic: delivered at least once and in order, or back with an error."""
+def check_kill(b, traffic, addresses, slow):
+    """The receiving node is killed in mid-traffic: delivered at least once and in order, or back with an error. All but the first time
+    it is slow in writing to components, so that it dies between reading stanzas and passing them on."""
     pairs = [(x, y) for x in names("a") for y in names("b")]
-    for _ in range(3):
+    for _ in range(KILLS):
         arrived = len(traffic.done)
         for _ in range(20):
             for pair in pairs:
@@ -272,11 +274,12 @@ def check_kill(world, b, traffic, addresses):
         b.proc.wait()
         while any(d in traffic.components for d in names("b")):
             traffic.turn()
-        b.start()
+        b.start(LD_PRELOAD=slow, SLOW_PORT=str(addresses["b"][1]),
+                ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0")
         for d in names("b"):
             traffic.attach(d, addresses["b"])
         traffic.settle("killed")
-    print(f"killed 3 times: {len(traffic.done)} arrived, {len(traffic.returned)} came back ({traffic.late} first), "
+    print(f"killed {KILLS} times: {len(traffic.done)} arrived, {len(traffic.returned)} came back ({traffic.late} first), "
           f"{traffic.twice} twice")
 
 
@@ -314,7 +317,7 @@ def main():
         check_order(world, nodes["a"], nodes["b"], traffic)
         check_spread(nodes["a"], workers)
         check_held(world, nodes["a"], traffic)
-        check_kill(world, nodes["b"], traffic, addresses)
+        check_kill(nodes["b"], traffic, addresses, sys.argv[3])
         check_stop(nodes["a"], traffic)
         nodes["b"].stop()
 
