@@ -68,12 +68,27 @@ static bool eight_plain(const char *p)
     return (control | ampersand_or_quote | bracket) == 0;
 }
 
+/* False: something in it may be special. The last eight are looked at together, though some of them may have been seen. */
+static bool all_plain(s2s_str text)
+{
+    size_t i = 0;
+    if (text.len < sizeof(uint64_t))
+        return text.len == 0;
+    for (; text.len - i > sizeof(uint64_t); i += sizeof(uint64_t)) {
+        if (!eight_plain(text.ptr + i))
+            return false;
+    }
+    return eight_plain(text.ptr + text.len - sizeof(uint64_t));
+}
+
 static void put_escaped(sink *k, s2s_str text)
 {
     size_t from = 0;
+    if (all_plain(text)) {
+        put(k, text.ptr, text.len);
+        return;
+    }
     for (size_t i = 0; i < text.len; i++) {
-        while (text.len - i > sizeof(uint64_t) && eight_plain(text.ptr + i))
-            i += sizeof(uint64_t);
         if (!SPECIAL[(unsigned char)text.ptr[i]])
             continue;
         put(k, text.ptr + from, i - from);

@@ -9,13 +9,14 @@
 #include "s2s/env.h"
 #include "s2s/stanza.h"
 
-typedef struct component_chunk component_chunk;
+#define COMPONENT_BLOCK_BYTES 8192u /* of memory at a time; a larger stanza has a block of its own */
+
+typedef struct component_block component_block;
 
 typedef struct component_queue {
     const s2s_env *env;
-    component_chunk *first, *last;
+    component_block *first, *last;
     size_t bytes;      /* not yet sent */
-    size_t sent;       /* of the first chunk */
 } component_queue;
 
 void component_queue_init(component_queue *q, const s2s_env *env);
@@ -25,14 +26,19 @@ void component_queue_free(component_queue *q); /* stanzas in it are lost: pop th
 s2s_err component_queue_stanza(component_queue *q, const s2s_stanza *stanza);
 s2s_err component_queue_text(component_queue *q, s2s_str text); /* what frames the stream: cannot bounce */
 
-/* Lends the unsent bytes of up to `max` chunks; returns how many. Valid until the next call on `q`. */
+/* Lends the unsent bytes, in up to `max` pieces; returns how many. What is lent does not move, also when more is queued, until it is
+ * sent. */
 size_t component_queue_lend(const component_queue *q, uv_buf_t *bufs, size_t max);
+/* The same for what is unsent of the first stanza (or framing) alone. False: there is nothing. */
+bool component_queue_lend_first(const component_queue *q, uv_buf_t *buf);
 /* `len` more bytes went out. */
 void component_queue_sent(component_queue *q, size_t len);
+/* The first one has gone out in part. */
+bool component_queue_in_the_middle(const component_queue *q);
 
-/* Takes out the first stanza that has not gone out as a whole; framing stays. `out` has no `inner`, just what a bounce
- * needs; it is valid until component_queue_drop(*held). False: there is none. */
-bool component_queue_pop(component_queue *q, s2s_stanza *out, component_chunk **held);
-void component_queue_drop(component_queue *q, component_chunk *held);
+/* Takes out the first stanza that has not gone out as a whole; framing stays. `out` has just what a bounce needs, no `inner`; it is
+ * valid until component_queue_drop(*held). False: there is none. */
+bool component_queue_pop(component_queue *q, s2s_stanza *out, component_block **held);
+void component_queue_drop(component_queue *q, component_block *held);
 
 #endif

@@ -15,7 +15,9 @@
 #include "s2s/addr.h"
 #include "transport/address.h"
 
-enum { SHA1_BYTES = 20, KEEPALIVE_SECONDS = 120, WRITE_CHUNKS = 64, FRAME_MAX = 4096 };
+enum { SHA1_BYTES = 20, KEEPALIVE_SECONDS = 120, WRITE_PIECES = 64, FRAME_MAX = 4096 };
+enum { GATHERED_MAX = 32768 }; /* what a loop turn brings is sent when it is over, or when so much is there: before a component with
+                              * much traffic counts as slow, and while it is in the processor's cache */
 
 /* Named after what must come next. */
 typedef enum stream_state {
@@ -83,7 +85,7 @@ static void note_size(component_stream *s)
 static void bounce_queue(component_stream *s)
 {
     s2s_stanza st;
-    component_chunk *held;
+    component_block *held;
     while (component_queue_pop(&s->queue, &st, &held)) {
         s->ops->undelivered(s->user, &st);
         component_queue_drop(&s->queue, held);
@@ -171,7 +173,7 @@ static void on_written(uv_write_t *req, int status)
     s->is_writing = false;
     if (status == 0) {
         uv_buf_t first;
-        if (component_queue_lend(&s->queue, &first, 1) == 1)
+        if (component_queue_lend_first(&s->queue, &first))
             component_queue_sent(&s->queue, first.len);
     }
     if (s->state == CLOSED) {
@@ -189,7 +191,7 @@ static void on_written(uv_write_t *req, int status)
 /* All is sent and the stream is over: half-close, so that the component gets it all, and wait for its end. */
 static void finish_if_sent(component_stream *s)
 {
-    if (s->state != EXPECT_END || s->is_shut || s->is_writing || s->queue.first)
+    if (s->state != EXPECT_END || s->is_shut || s->is_writing || s->queue.bytes > 0)
         return;
     s->is_shut = true;
     s->shutdown_req.data = s;
@@ -197,19 +199,20 @@ static void finish_if_sent(component_stream *s)
         cut(s, "closed");
 }
 
-/* Sends as much as the kernel takes. The first chunk that it does not take whole goes through libuv, alone: if that fails,
+/* Sends as much as the kernel takes. The first stanza that it does not take whole goes through libuv, alone: if that fails,
  * it was not sent whole, and bounces. */
 static void flush(component_stream *s)
 {
-    uv_buf_t bufs[WRITE_CHUNKS];
+    uv_buf_t bufs[WRITE_PIECES];
     size_t n;
-    while (!s->is_writing && s->state != CLOSED && (n = component_queue_lend(&s->queue, bufs, WRITE_CHUNKS)) > 0) {
+    while (!s->is_writing && s->state != CLOSED && (n = component_queue_lend(&s->queue, bufs, WRITE_PIECES)) > 0) {
         int sent = uv_try_write(&s->io.stream, bufs, (unsigned)n);
         if (sent > 0) {
             component_queue_sent(&s->queue, (size_t)sent);
             continue;
         }
         s->write_req.data = s;
+        (void)component_queue_lend_first(&s->queue, bufs);
         if ((sent < 0 && sent != UV_EAGAIN) ||
             (sent = uv_write(&s->write_req, &s->io.stream, bufs, 1, on_written)) < 0) {
             cut(s, uv_strerror(sent));
@@ -263,7 +266,7 @@ static void end_stream(component_stream *s, s2s_cond cond, const char *text, boo
     s2s__buf out;
     if (s->state == EXPECT_END || s->state == CLOSED)
         return;
-    if (drop && (s->is_writing || s->queue.sent > 0)) {
+    if (drop && (s->is_writing || component_queue_in_the_middle(&s->queue))) {
         cut(s, text); /* in the middle of a stanza nothing can be said */
         return;
     }
@@ -438,7 +441,7 @@ static void input_ended(component_stream *s, ssize_t why)
     uv_read_stop(&s->io.stream);
     if (s->state != EXPECT_END)
         cut(s, why == UV_EOF ? "the component closed the connection" : uv_strerror((int)why));
-    else if (why != UV_EOF || (s->is_shut && !s->queue.first))
+    else if (why != UV_EOF || (s->is_shut && s->queue.bytes == 0))
         cut(s, "closed");
     /* else: it may still read what we have for it; the deadline stands */
 }
@@ -495,6 +498,10 @@ s2s_err component_stream_send(component_stream *s, const s2s_stanza *stanza)
     s2s_err err = component_queue_stanza(&s->queue, stanza);
     if (err != S2S_OK)
         return err;
+    if (s->queue.bytes >= GATHERED_MAX && !s->is_writing) {
+        flush(s);
+        return S2S_OK;
+    }
     note_size(s);
     wake(s);
     return S2S_OK;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "protocol/session/machine.h"
+#include "protocol/stanza_back.h"
 #include "protocol/xml/ns.h"
 
 enum {
@@ -473,105 +474,9 @@ void s2s__sm_stood(s2s_session *s, s2s_time ms)
 
 /* -- taking back --------------------------------------------------------------------------------------- */
 
-/* What is kept was written by s2s_stanza_write(), so it is cut up again by its form, in place: that needs no memory, and what is
- * taken back is not lost when there is none. */
-
 void s2s__sm_free(s2s__sm *m)
 {
     s2s__buf_free(&m->ends);
-}
-
-typedef struct cursor {
-    char *at, *end;
-} cursor;
-
-static bool skip(cursor *c, const char *text)
-{
-    size_t len = strlen(text);
-    if ((size_t)(c->end - c->at) < len || memcmp(c->at, text, len) != 0)
-        return false;
-    c->at += len;
-    return true;
-}
-
-static bool skip_kind(cursor *c, s2s_kind kind)
-{
-    cursor start = *c;
-    if (skip(c, "<") && skip(c, s2s_kind_name(kind)) && c->at < c->end &&
-        (*c->at == ' ' || *c->at == '/' || *c->at == '>'))
-        return true;
-    *c = start;
-    return false;
-}
-
-/* The stanza's start, behind whatever else we wrote before it: <r/>, <a/>, answers of dialback. No '<' stands in those but a tag's. */
-static bool find_stanza(cursor *c, s2s_kind *kind)
-{
-    for (; c->at < c->end; c->at++) {
-        for (*kind = S2S_MESSAGE; *kind <= S2S_IQ; (*kind)++) {
-            if (skip_kind(c, *kind))
-                return true;
-        }
-    }
-    return false;
-}
-
-/* The references that s2s_stanza_write() makes. */
-static char unescape(cursor *c)
-{
-    static const struct {
-        const char *text;
-        char is;
-    } REFERENCES[] = {{"&amp;", '&'}, {"&lt;", '<'},   {"&gt;", '>'},  {"&apos;", '\''},
-                      {"&#9;", '\t'}, {"&#10;", '\n'}, {"&#13;", '\r'}};
-    for (size_t i = 0; i < sizeof REFERENCES / sizeof *REFERENCES; i++) {
-        if (skip(c, REFERENCES[i].text))
-            return REFERENCES[i].is;
-    }
-    return *c->at++;
-}
-
-/* Absent if it is not the next one: the order is s2s_stanza_write()'s. */
-static s2s_str take_attr(cursor *c, const char *name)
-{
-    if (!skip(c, name))
-        return S2S_STR_ABSENT;
-    char *value = c->at, *to = value;
-    while (c->at < c->end && *c->at != '\'')
-        *to++ = unescape(c);
-    c->at += c->at < c->end;
-    return (s2s_str){value, (size_t)(to - value)};
-}
-
-/* Other attributes, whatever the quotes are. */
-static s2s_str take_attrs(cursor *c)
-{
-    char *start = c->at, quote = '\0';
-    for (; c->at < c->end && (quote || (*c->at != '>' && *c->at != '/')); c->at++) {
-        if (quote ? *c->at == quote : *c->at == '\'' || *c->at == '"')
-            quote = quote ? '\0' : *c->at;
-    }
-    return (s2s_str){start, (size_t)(c->at - start)};
-}
-
-static bool cut_up(cursor *c, s2s_stanza *out)
-{
-    s2s_kind kind;
-    if (!find_stanza(c, &kind))
-        return false;
-    *out = (s2s_stanza){.kind = kind, .from = take_attr(c, " from='"), .inner = S2S_STR("")};
-    out->to = take_attr(c, " to='");
-    out->id = take_attr(c, " id='");
-    out->type = take_attr(c, " type='");
-    out->lang = take_attr(c, " xml:lang='");
-    out->attrs = take_attrs(c);
-    if (skip(c, "/>"))
-        return true;
-    size_t tail = strlen("</>") + strlen(s2s_kind_name(kind));
-    if (!skip(c, ">") || (size_t)(c->end - c->at) < tail)
-        return false;
-    out->inner = (s2s_str){c->at, (size_t)(c->end - c->at) - tail};
-    return true;
 }
 
 const s2s_stanza *s2s_session_unacknowledged(s2s_session *s)
@@ -580,10 +485,10 @@ const s2s_stanza *s2s_session_unacknowledged(s2s_session *s)
     while (!found && s->state == CLOSED && s2s__sm_unacked(&s->sm) > 0) {
         uint64_t from = s->sm.began > s->sm.base ? s->sm.began : s->sm.base, to = end_at(&s->sm, 0);
         char *bytes = (char *)s->out.data + s->out.start; /* lent to nobody: nothing goes out any more */
-        cursor c = {bytes + (from - s->sm.base), bytes + (to - s->sm.base)};
+        size_t at = (size_t)(from - s->sm.base), len = (size_t)(to - from);
         s2s__buf_drop(&s->sm.ends, sizeof(uint64_t));
         s->sm.began = to;
-        found = cut_up(&c, &s->sm.taken);
+        found = s2s__stanza_read_back(bytes + at, len, &s->sm.taken);
     }
     return found ? &s->sm.taken : NULL;
 }
