@@ -22,7 +22,7 @@ help:
 	@echo "make run      two nodes on this machine, federating (ONCE=1: end after the check)"
 	@echo "make test     build with sanitizers, run all tests"
 	@echo "make build    release build: build/bin/s2sd, build/bin/s2sctl, build/lib"
-	@echo "make bench    two nodes under load beside the floor: a table and JSON (BENCH=--curves, --quick, --runs N)"
+	@echo "make bench    two nodes under load beside the floor: a table and JSON (BENCH=--curves, --storm, --quick, --runs N)"
 	@echo "make interop  the release build against real servers of several versions; writes docs/interop.md"
 	@echo "make sim      simulated networks: SEEDS=$(SEEDS) worlds, from seed FIRST=$(FIRST) on"
 	@echo "make mutants  plants bugs in a copy, one at a time: which layer of tests notices?"

@@ -115,6 +115,18 @@ const s2s__domain *s2s__federation_domain(const s2s_federation *f, s2s_str name)
     return s2s__setup_domain(f->setup, name);
 }
 
+s2s__identity *s2s__federation_identity(s2s_federation *f, s2s_str name)
+{
+    uv_mutex_lock(&f->setup_lock);
+    const s2s_setup *setup = f->setup;
+    const s2s__domain *domain = name.ptr               ? s2s__setup_domain(setup, name)
+                                : setup->domains_len > 0 ? setup->domains[0]
+                                                         : NULL;
+    s2s__identity *identity = domain ? s2s__identity_ref(domain->identity) : NULL;
+    uv_mutex_unlock(&f->setup_lock);
+    return identity;
+}
+
 bool s2s_federation_serves(const s2s_federation *f, s2s_str domain)
 {
     char normal[S2S_DOMAIN_MAX + 1];
@@ -232,6 +244,7 @@ static void unmake(s2s_federation *f)
     s2s__table_free(&f->origins);
     s2s__questions_free(f);
     explicit_bzero(&f->secret, sizeof f->secret);
+    uv_mutex_destroy(&f->setup_lock);
     s2s__free(f->env, f);
 }
 
@@ -258,6 +271,10 @@ s2s_err s2s_federation_new(const s2s_federation_options *given, s2s_federation *
     s2s_federation *f = s2s__alloc(env, sizeof *f);
     if (!f)
         return refuse(why, S2S_E_NOMEM, "out of memory");
+    if (uv_mutex_init(&f->setup_lock) != 0) {
+        s2s__free(env, f);
+        return refuse(why, S2S_E_NOMEM, "no lock");
+    }
     f->env = env;
     f->loop = options->loop;
     f->policy = *options->policy;

@@ -171,7 +171,8 @@ struct s2s_federation {
     s2s__io io;
     s2s__resolver *resolver;
     uv_timer_t stop_timer;
-    s2s_setup *setup; /* never NULL */
+    s2s_setup *setup; /* never NULL; changed on the loop, under the lock */
+    uv_mutex_t setup_lock; /* for those who read it in another thread */
     uint64_t setups;  /* counts its changes */
     s2s__recheck recheck;
     s2s__post post;
@@ -205,6 +206,9 @@ struct s2s_federation {
 
 /* federation.c */
 const s2s__domain *s2s__federation_domain(const s2s_federation *f, s2s_str name); /* normal form; NULL */
+/* Whose certificate is presented for `name`, normal form; absent: the first domain's. A reference that is given away; NULL: none. From
+ * any thread. */
+s2s__identity *s2s__federation_identity(s2s_federation *f, s2s_str name);
 /* What the policy says about a remote domain before there is a connection. */
 void s2s__federation_rule(const s2s_federation *f, s2s_str local, s2s_str remote, s2s_remote_rule *out);
 void s2s__federation_deliver(s2s_federation *f, const s2s_stanza *stanza);

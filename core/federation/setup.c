@@ -198,7 +198,9 @@ static void close_if_gone(s2s__stream *s)
 void s2s_federation_replace(s2s_federation *f, s2s_setup *setup)
 {
     s2s_setup *old = f->setup;
+    uv_mutex_lock(&f->setup_lock);
     f->setup = setup;
+    uv_mutex_unlock(&f->setup_lock);
     f->setups++;
     for (s2s__stream *s = f->streams, *next; s; s = next) {
         next = s->next;

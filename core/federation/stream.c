@@ -269,11 +269,8 @@ static void on_open(void *owner, s2s_str local, s2s_str remote)
 
 static s2s__identity *on_identity(void *owner, s2s_str local)
 {
-    s2s__stream *s = owner;
-    const s2s__domain *domain = s2s__federation_domain(s->f, local);
-    if (!local.ptr && s->f->setup->domains_len > 0) /* direct TLS without SNI */
-        domain = s->f->setup->domains[0];
-    return domain ? domain->identity : NULL;
+    const s2s__stream *s = owner;
+    return s2s__federation_identity(s->f, local); /* absent: direct TLS without SNI */
 }
 
 static void on_verify(void *owner, s2s_str local, s2s_str remote)

@@ -79,6 +79,7 @@ static void free_connection(s2s__connection *c)
 {
     const s2s_env *env = c->io->env;
     s2s__conn_forget_dirty(c);
+    s2s__conn_set_tls(c, S2S__TLS_NONE);
     forget_awake(c);
     s2s_session_free(c->session);
     s2s__pump_free(c->pump);
@@ -90,9 +91,8 @@ static void free_connection(s2s__connection *c)
     s2s__free(env, c);
 }
 
-static void on_handle_closed(uv_handle_t *handle)
+void s2s__conn_release(s2s__connection *c)
 {
-    s2s__connection *c = handle->data;
     if (--c->open_handles > 0)
         return;
     const s2s__connection_ops *ops = c->ops;
@@ -101,11 +101,17 @@ static void on_handle_closed(uv_handle_t *handle)
     ops->gone(owner);
 }
 
+static void on_handle_closed(uv_handle_t *handle)
+{
+    s2s__conn_release(handle->data);
+}
+
 void s2s__conn_close_handles(s2s__connection *c)
 {
     if (c->closing)
         return;
     c->closing = true;
+    s2s__conn_work_cancel(c);
     uv_close((uv_handle_t *)c->tcp, on_handle_closed);
     uv_close((uv_handle_t *)&c->timer, on_handle_closed);
 }
@@ -213,10 +219,13 @@ static void start_tls(s2s__connection *c, s2s_str local)
                                  .sni = c->sni,
                                  .alpn = c->direct_tls};
     s2s__conn_collect(c); /* <starttls/> or <proceed/> is the last thing in the clear */
-    if ((named && !options.identity) || s2s__pump_new(c->io->env, &options, &c->pump) != S2S_OK) {
+    bool made = (!named || options.identity) && s2s__pump_new(c->io->env, &options, &c->pump) == S2S_OK;
+    s2s__identity_unref(options.identity);
+    if (!made) {
         s2s_session_lost(c->session, s2s__conn_now(c), "TLS could not be set up");
         return;
     }
+    s2s__conn_set_tls(c, S2S__TLS_PEER);
     if (c->role == S2S_INITIATOR)
         s2s__conn_handshake(c);
 }
@@ -245,7 +254,7 @@ static void take_event(s2s__connection *c, const s2s_event *e)
 /* After a pause. */
 static void read_on(s2s__connection *c)
 {
-    if (c->handshake_done)
+    if (c->tls == S2S__TLS_UP)
         s2s__conn_read_plain(c); /* what TLS still holds */
     s2s__conn_drive(c);          /* acknowledgements that were held back */
     if (c->eof && !c->over && !c->paused) {
@@ -288,7 +297,7 @@ s2s_err s2s__io_init(s2s__io *io, const s2s_env *env, uv_loop_t *loop, char why[
         return err;
     io->read_buf = s2s__alloc(env, S2S_FEED_MAX);
     io->plain_buf = s2s__alloc(env, S2S_FEED_MAX);
-    if (!io->read_buf || !io->plain_buf) {
+    if (!io->read_buf || !io->plain_buf || s2s__conn_works_new(io) != S2S_OK) {
         s2s__io_free(io);
         return S2S_E_NOMEM;
     }
@@ -318,6 +327,7 @@ void s2s__io_free(s2s__io *io)
 {
     s2s__free(io->env, io->read_buf);
     s2s__free(io->env, io->plain_buf);
+    s2s__conn_works_free(io);
     s2s__credentials_free(io->credentials);
     io->read_buf = NULL;
     io->plain_buf = NULL;

@@ -11,6 +11,7 @@
 #include <uv.h>
 
 typedef struct s2s__connection s2s__connection;
+typedef struct s2s__conn_work s2s__conn_work;
 
 /* What all connections of one federation object share. */
 typedef struct s2s__io {
@@ -24,6 +25,10 @@ typedef struct s2s__io {
     uv_timer_t rest;             /* looks for idle connections, while there are any that were not */
     s2s__connection *awake;      /* have received or sent something and may hold memory for more */
     uint8_t *plain_buf;          /* lent to TLS for each read; S2S_FEED_MAX */
+    size_t shaking;              /* TLS handshakes in flight */
+    s2s__connection *waiting, **waiting_end; /* of these, for a thread; in the order they came */
+    s2s__conn_work *works;       /* what libuv's threads may do at once for us */
+    unsigned works_len;
 } s2s__io;
 
 s2s_err s2s__io_init(s2s__io *io, const s2s_env *env, uv_loop_t *loop, char why[S2S_TEXT_MAX]);
@@ -36,7 +41,8 @@ typedef struct s2s__connection_ops {
     /* The peer's header (acceptor): answer with s2s__connection_accept or _refuse. */
     void (*open)(void *owner, s2s_str local, s2s_str remote);
     /* TLS starts: whose certificate do we present for `local`? Absent: a peer that connects with direct TLS did not say.
-     * A borrowed reference; NULL ends the connection. */
+     * Called in any thread, so that it must not look at what only the loop's may. Gives a reference away; NULL ends the
+     * connection. */
     s2s__identity *(*identity)(void *owner, s2s_str local);
     /* Answer with s2s__connection_verdict, now or later. */
     void (*verify)(void *owner, s2s_str local, s2s_str remote);

@@ -13,6 +13,15 @@ typedef union s2s__conn_request {
     uv_shutdown_t shutdown;
 } s2s__conn_request;
 
+/* What the TLS handshake waits for. In the last two nothing is read, and what belongs to it stays until the work is back. */
+typedef enum s2s__tls_stage {
+    S2S__TLS_NONE,    /* it has not begun, or has failed */
+    S2S__TLS_PEER,    /* the peer's next bytes */
+    S2S__TLS_WAITING, /* a thread */
+    S2S__TLS_AT_WORK, /* its end in that thread */
+    S2S__TLS_UP,      /* nothing: it is done */
+} s2s__tls_stage;
+
 struct s2s__connection {
     s2s__io *io;
     const s2s__connection_ops *ops;
@@ -21,6 +30,8 @@ struct s2s__connection {
     uv_timer_t timer;
     s2s_session *session;
     s2s__pump *pump;          /* NULL before TLS */
+    s2s__tls_stage tls;
+    s2s__connection *next_waiting, **prev_waiting; /* WAITING: in io->waiting */
     s2s_role role;
     bool direct_tls;
     char *sni;                /* the initiator's; NULL: none (an IP literal) */
@@ -36,7 +47,7 @@ struct s2s__connection {
     s2s_time linger_by;
     s2s_time timer_at;        /* when the timer goes off; S2S_NEVER: it does not run */
     unsigned open_handles;
-    bool is_dirty, is_writing, is_shutting, handshake_done, established, eof;
+    bool is_dirty, is_writing, is_shutting, established, eof;
     bool paused;
     bool parting;             /* we close it: what has come is read, whatever its receiver says */
     bool resumed;             /* inside drive(): reading goes on when that is done */
@@ -59,6 +70,8 @@ void s2s__conn_drive(s2s__connection *c); /* pulls events until there are none *
 /* Something came or went: sees that what is kept ready for more is not kept for ever. */
 void s2s__conn_note_use(s2s__connection *c);
 void s2s__conn_close_handles(s2s__connection *c);
+/* One of open_handles is done with; the last frees the connection. */
+void s2s__conn_release(s2s__connection *c);
 /* The stall clock begins anew. */
 void s2s__conn_note_progress(s2s__connection *c);
 /* What the peer sent before it went still counts: it is waited for, for limits.close_ms at most. */
@@ -79,7 +92,21 @@ void s2s__conn_finish_if_sent(s2s__connection *c);
 /* connection_read.c */
 int s2s__conn_read_start(s2s__connection *c); /* a libuv status */
 void s2s__conn_handshake(s2s__connection *c);
+/* A step of it has ended so, as s2s__pump_handshake has it. */
+void s2s__conn_handshook(s2s__connection *c, s2s_err err);
+/* After a step: what came behind the handshake, and what there is to send. */
+void s2s__conn_after_handshake(s2s__connection *c);
 /* Decrypts and feeds until TLS runs dry, the session is over, or reading is paused. */
 void s2s__conn_read_plain(s2s__connection *c);
+
+/* connection_work.c. S2S_OK, S2S_E_NOMEM. */
+s2s_err s2s__conn_works_new(s2s__io *io);
+void s2s__conn_works_free(s2s__io *io);
+void s2s__conn_set_tls(s2s__connection *c, s2s__tls_stage stage); /* the only writer */
+/* Has the next step of the handshake done in another thread. False: there are too few in flight for that, or it cannot be; it is
+ * to be done here. */
+bool s2s__conn_work_begin(s2s__connection *c);
+/* The connection closes: a step that has not begun is not needed any more. */
+void s2s__conn_work_cancel(s2s__connection *c);
 
 #endif

@@ -11,15 +11,21 @@ static void tls_lost(s2s__connection *c, const char *when)
     s2s_session_lost(c->session, s2s__conn_now(c), text);
 }
 
+void s2s__conn_handshook(s2s__connection *c, s2s_err err)
+{
+    if (err == S2S_E_AGAIN)
+        return;
+    s2s__conn_set_tls(c, err == S2S_OK ? S2S__TLS_UP : S2S__TLS_NONE);
+    if (err == S2S_OK)
+        (void)s2s_session_tls_up(c->session, s2s__conn_now(c));
+    else
+        tls_lost(c, "handshake failed");
+}
+
 void s2s__conn_handshake(s2s__connection *c)
 {
-    s2s_err err = s2s__pump_handshake(c->pump);
-    if (err == S2S_OK) {
-        c->handshake_done = true;
-        (void)s2s_session_tls_up(c->session, s2s__conn_now(c));
-    } else if (err != S2S_E_AGAIN) {
-        tls_lost(c, "handshake failed");
-    }
+    if (!s2s__conn_work_begin(c))
+        s2s__conn_handshook(c, s2s__pump_handshake(c->pump));
 }
 
 void s2s__conn_read_plain(s2s__connection *c)
@@ -43,14 +49,22 @@ void s2s__conn_read_plain(s2s__connection *c)
     }
 }
 
+void s2s__conn_after_handshake(s2s__connection *c)
+{
+    s2s__conn_drive(c);
+    if (c->tls == S2S__TLS_UP)
+        s2s__conn_read_plain(c);
+    s2s__conn_mark_dirty(c);
+}
+
 static void take_cipher(s2s__connection *c)
 {
-    if (!c->handshake_done) {
+    if (c->tls != S2S__TLS_UP) {
         s2s__conn_handshake(c);
-        s2s__conn_drive(c);
+        s2s__conn_after_handshake(c);
+        return;
     }
-    if (c->handshake_done)
-        s2s__conn_read_plain(c);
+    s2s__conn_read_plain(c);
     s2s__conn_mark_dirty(c);
 }
 

@@ -14,8 +14,12 @@
 
 enum { RECORD_MAX = 16384, RECORD_HEADER = 5 }; /* RFC 8446 section 5.1 */
 
-/* What is expected next; errors and the two directions' ends are kept apart from it. */
-enum state { HANDSHAKING, RUNNING, BROKEN };
+/* The output that a step in another thread has room for, beside what waits; it goes on for as often as it takes. */
+enum { STEP_ROOM = 16384 };
+
+/* What is expected next; errors and the two directions' ends are kept apart from it. AT_WORK: another thread may be in
+ * s2s__pump_work, and has the session and both buffers; only the caller's thread sets the state. */
+enum state { HANDSHAKING, AT_WORK, RUNNING, BROKEN };
 
 struct s2s__pump {
     const s2s_env *env;
@@ -36,6 +40,7 @@ struct s2s__pump {
     bool peer_closed; /* close_notify came */
     bool closed;      /* ours was sent */
     int alert;
+    int step; /* what GnuTLS said to the last step of the handshake */
     const char *version, *cipher;
     char *error; /* NULL: none, or no memory for it */
 };
@@ -107,6 +112,14 @@ static int pull_timeout(gnutls_transport_ptr_t user, unsigned ms)
 static ssize_t push(gnutls_transport_ptr_t user, const void *data, size_t len)
 {
     s2s__pump *p = user;
+    if (p->state == AT_WORK) { /* the memory is the other thread's */
+        size_t room = p->out.room - p->out.start - p->out.len;
+        if (room == 0) {
+            gnutls_transport_set_errno(p->session, EAGAIN);
+            return -1;
+        }
+        len = len < room ? len : room;
+    }
     s2s_err err = s2s__buf_append(&p->out, data, len);
     if (err == S2S_OK)
         return (ssize_t)len;
@@ -131,15 +144,16 @@ static s2s_str requested_name(gnutls_session_t session, char name[S2S_DOMAIN_MAX
     return (s2s_str){name, strnlen(name, len)};
 }
 
-/* Also called a second time, after a HelloRetryRequest. */
+/* Also called a second time, after a HelloRetryRequest: then what it asked for first stands (RFC 8446 section 4.1.2). */
 static int client_hello_came(gnutls_session_t session)
 {
     s2s__pump *p = gnutls_transport_get_ptr(session);
     char name[S2S_DOMAIN_MAX + 1];
-    s2s__identity *chosen = s2s__identity_ref(p->choose(p->choose_arg, requested_name(session, name)));
+    if (p->identity)
+        return 0;
+    s2s__identity *chosen = p->choose(p->choose_arg, requested_name(session, name));
     if (!chosen)
         return GNUTLS_E_UNRECOGNIZED_NAME;
-    s2s__identity_unref(p->identity);
     p->identity = chosen;
     gnutls_session_set_ptr(session, chosen);
     return 0;
@@ -318,6 +332,8 @@ s2s_err s2s__pump_feed(s2s__pump *p, s2s_bytes cipher)
 {
     if (p->state == BROKEN || p->peer_closed)
         return S2S_OK; /* nobody will read it */
+    if (p->state == AT_WORK)
+        return S2S_E_STATE;
     s2s_err err = s2s__buf_append(&p->in, cipher.ptr, cipher.len);
     p->in.failed = S2S_OK; /* a refused feed leaves the rest readable */
     return err;
@@ -325,12 +341,14 @@ s2s_err s2s__pump_feed(s2s__pump *p, s2s_bytes cipher)
 
 void s2s__pump_lend(s2s__pump *p, s2s_bytes cipher)
 {
-    if (p->state != BROKEN && !p->peer_closed)
+    if (p->state != AT_WORK && p->state != BROKEN && !p->peer_closed)
         p->lent = cipher;
 }
 
 s2s_err s2s__pump_keep(s2s__pump *p)
 {
+    if (p->state == AT_WORK) /* s2s__pump_begin has done it */
+        return S2S_OK;
     s2s_bytes rest = p->lent;
     p->lent = (s2s_bytes){0};
     return rest.len > 0 ? s2s__pump_feed(p, rest) : S2S_OK;
@@ -338,6 +356,8 @@ s2s_err s2s__pump_keep(s2s__pump *p)
 
 void s2s__pump_rest(s2s__pump *p)
 {
+    if (p->state == AT_WORK)
+        return;
     if (p->in.len == 0)
         s2s__buf_free(&p->in);
     if (p->out.len == 0)
@@ -354,24 +374,64 @@ static const char *named(const char *name)
     return name ? name : "";
 }
 
-s2s_err s2s__pump_handshake(s2s__pump *p)
+/* The part that may run in another thread: no memory through the environment. */
+static void step(s2s__pump *p)
 {
     size_t before;
-    int r;
-    if (p->state == BROKEN)
-        return S2S_E_TLS;
-    if (p->state == RUNNING)
-        return S2S_OK;
     do {
         before = waiting(p);
-        r = gnutls_handshake(p->session);
-    } while (r < 0 && go_on(p, r, before));
-    if (r < 0)
-        return out_of_input(p, r);
+        p->step = gnutls_handshake(p->session);
+    } while (p->step < 0 && go_on(p, p->step, before));
+}
+
+static s2s_err stepped(s2s__pump *p)
+{
+    if (p->step < 0)
+        return out_of_input(p, p->step);
     p->version = named(gnutls_protocol_get_name(gnutls_protocol_get_version(p->session)));
     p->cipher = named(gnutls_cipher_get_name(gnutls_cipher_get(p->session)));
     p->state = RUNNING;
     return S2S_OK;
+}
+
+s2s_err s2s__pump_handshake(s2s__pump *p)
+{
+    switch (p->state) {
+    case BROKEN: return S2S_E_TLS;
+    case AT_WORK: return S2S_E_STATE;
+    case RUNNING: return S2S_OK;
+    case HANDSHAKING: step(p); return stepped(p);
+    }
+    return S2S_E_STATE;
+}
+
+s2s_err s2s__pump_begin(s2s__pump *p)
+{
+    if (p->state != HANDSHAKING)
+        return S2S_E_STATE;
+    s2s_err err = s2s__buf_reserve(&p->out, STEP_ROOM);
+    if (err == S2S_OK)
+        err = s2s__buf_append(&p->in, p->lent.ptr, p->lent.len);
+    p->in.failed = p->out.failed = S2S_OK; /* nothing was taken */
+    if (err != S2S_OK)
+        return err;
+    p->lent = (s2s_bytes){0};
+    p->step = GNUTLS_E_AGAIN;
+    p->state = AT_WORK;
+    return S2S_OK;
+}
+
+void s2s__pump_work(s2s__pump *p)
+{
+    step(p);
+}
+
+s2s_err s2s__pump_worked(s2s__pump *p)
+{
+    p->state = HANDSHAKING;
+    bool more = p->step == GNUTLS_E_AGAIN && gnutls_record_get_direction(p->session) == 1;
+    s2s__buf_fit(&p->out);
+    return more ? S2S_E_LIMIT : stepped(p);
 }
 
 s2s_err s2s__pump_read(s2s__pump *p, uint8_t *out, size_t room, size_t *got)
@@ -380,7 +440,7 @@ s2s_err s2s__pump_read(s2s__pump *p, uint8_t *out, size_t room, size_t *got)
     ssize_t r;
     if (p->state == BROKEN)
         return S2S_E_TLS;
-    if (p->state == HANDSHAKING)
+    if (p->state != RUNNING)
         return S2S_E_STATE;
     if (p->peer_closed)
         return S2S_E_CLOSED;
@@ -410,7 +470,7 @@ s2s_err s2s__pump_write(s2s__pump *p, s2s_bytes plain)
 {
     if (p->state == BROKEN)
         return S2S_E_TLS;
-    if (p->state == HANDSHAKING || p->closed)
+    if (p->state != RUNNING || p->closed)
         return S2S_E_STATE;
     while (plain.len > 0) {
         size_t len = plain.len < RECORD_MAX ? plain.len : RECORD_MAX;
@@ -424,6 +484,9 @@ s2s_err s2s__pump_write(s2s__pump *p, s2s_bytes plain)
 
 size_t s2s__pump_output(const s2s__pump *p, const uint8_t **out)
 {
+    *out = NULL;
+    if (p->state == AT_WORK)
+        return 0;
     *out = s2s__buf_bytes(&p->out);
     return p->out.len;
 }
@@ -450,7 +513,7 @@ void s2s__pump_bye(s2s__pump *p)
 size_t s2s__pump_peer_chain(const s2s__pump *p, s2s_bytes *out, size_t room)
 {
     unsigned count = 0;
-    const gnutls_datum_t *chain = gnutls_certificate_get_peers(p->session, &count);
+    const gnutls_datum_t *chain = p->state == AT_WORK ? NULL : gnutls_certificate_get_peers(p->session, &count);
     if (!chain)
         return 0;
     for (size_t i = 0; i < count && i < room; i++)
@@ -461,14 +524,14 @@ size_t s2s__pump_peer_chain(const s2s__pump *p, s2s_bytes *out, size_t room)
 s2s_bytes s2s__pump_staple(const s2s__pump *p)
 {
     gnutls_datum_t der;
-    if (p->role != S2S_INITIATOR || gnutls_ocsp_status_request_get2(p->session, 0, &der) < 0)
+    if (p->role != S2S_INITIATOR || p->state == AT_WORK || gnutls_ocsp_status_request_get2(p->session, 0, &der) < 0)
         return (s2s_bytes){NULL, 0};
     return (s2s_bytes){der.data, der.size};
 }
 
 bool s2s__pump_sent_certificate(const s2s__pump *p)
 {
-    return gnutls_certificate_get_ours(p->session) != NULL;
+    return p->state != AT_WORK && gnutls_certificate_get_ours(p->session) != NULL;
 }
 
 const char *s2s__pump_version(const s2s__pump *p)
@@ -484,7 +547,7 @@ const char *s2s__pump_cipher(const s2s__pump *p)
 s2s_str s2s__pump_alpn(const s2s__pump *p)
 {
     gnutls_datum_t name;
-    if (gnutls_alpn_get_selected_protocol(p->session, &name) < 0)
+    if (p->state == AT_WORK || gnutls_alpn_get_selected_protocol(p->session, &name) < 0)
         return S2S_STR_ABSENT;
     return (s2s_str){(const char *)name.data, name.size};
 }

@@ -21,7 +21,8 @@ typedef struct s2s__pump_options {
     /* What we present: a reference is taken. NULL: nothing, or whatever `choose` says. */
     s2s__identity *identity;
     /* Acceptor, where nothing but the ClientHello says whose certificate is wanted: called once it is there, with the
-     * name that it asks for (absent: none). A borrowed reference; NULL ends the handshake with unrecognized_name. */
+     * name that it asks for (absent: none); in whatever thread the handshake's step runs. Gives a reference away; NULL ends the
+     * handshake with unrecognized_name. */
     s2s__identity *(*choose)(void *arg, s2s_str sni);
     void *choose_arg;
     const char *sni; /* initiator: the remote domain, A-labels (DN-06); NULL: none */
@@ -52,6 +53,14 @@ void s2s__pump_eof(s2s__pump *p);
 
 /* The initiator calls it once before anything was fed. S2S_OK: done; S2S_E_AGAIN; S2S_E_TLS. */
 s2s_err s2s__pump_handshake(s2s__pump *p);
+
+/* The same step in three parts, of which _work may run in any thread. Between _begin and _worked the pump is the
+ * other thread's: it gives no output, takes no input, knows no facts, and must not be freed. The part in the other thread takes no memory
+ * through `env`. _begin: S2S_OK; S2S_E_STATE, S2S_E_LIMIT, S2S_E_NOMEM: as it was, also what is lent. _worked: as _handshake, or S2S_E_LIMIT: its
+ * output did not fit; take it, and begin again. Without a _work between them nothing has happened. */
+s2s_err s2s__pump_begin(s2s__pump *p);
+void s2s__pump_work(s2s__pump *p);
+s2s_err s2s__pump_worked(s2s__pump *p);
 
 /* Decrypts up to `room` (not 0) bytes. S2S_OK: `*got` bytes, and there may be more; S2S_E_AGAIN: feed first;
  * S2S_E_CLOSED: the peer closed properly (close_notify), which does not stop us from writing;

@@ -85,7 +85,7 @@ class Pair:
         lines += [f"trust: {{system: false, ca_files: [{pki}/ca.pem]}}", "policy: {dane: false, ocsp: \"off\"}", "routes:",
                   f"  - {{match: \"*.{other}.example\", address: \"127.0.0.1:{self.ports[other]['s2s']}\"}}",
                   f"control: {self.bench.work}/{side}.sock", "limits: {connections: 20000, connections_per_address: 20000, preauth_connections: 20000, "
-                  "streams_out: 20000}",
+                  f"streams_out: 20000{self.bench.limits}}}",
                   f"workers: {self.workers}", "log: {level: warn}"]
         file = f"{self.bench.work}/{side}.yaml"
         with open(file, "w", encoding="utf-8") as f:
@@ -119,11 +119,15 @@ class Pair:
 class Bench:
     def __init__(self, arguments, work):
         self.bindir, self.runs, self.quick = arguments.bindir, arguments.runs, arguments.quick
+        self.limits = "".join(f", {limit}" for limit in arguments.limit)
         self.skipped = []  # peers, and why
         self.work, self.pki = work, f"{work}/pki"
         self.samples = {}  # (quantity, unit, kind) -> values
         os.mkdir(self.pki)
-        subprocess.run([self.program("s2s-floor"), "pki", self.pki, "300"], check=True)
+        self.certificates()
+
+    def certificates(self, count=300, rsa_bits=0):
+        subprocess.run([self.program("s2s-floor"), "pki", self.pki, str(count)] + [str(rsa_bits)] * (rsa_bits > 0), check=True)
 
     def program(self, name):
         return os.path.join(self.bindir, name)
@@ -261,6 +265,26 @@ class Bench:
             out["setup"].append({"at_once": window, "per_s": d["per_s"], "A_us": d["A"]["cpu_us"], "B_us": d["B"]["cpu_us"]})
         return out
 
+    def storm(self):
+        """The round trip on a stream that stands, quiet and while others are set up, 64 at a time, by the kind of our keys."""
+        out = []
+        for keys, bits in (("P-256", 0), ("RSA 2048", 2048), ("RSA 4096", 4096)):
+            flows = self.scale(500) + 1
+            self.certificates(flows, bits)
+            for run in range(self.runs):
+                with Pair(self, NODE, domains=flows, targets=flows, own_certificates=True) as pair:
+                    d = pair.load("storm", domains=flows, targets=flows, warm=20, window=64)
+                with Pair(self, NODE, domains=flows, targets=flows, own_certificates=True) as pair:
+                    alone = pair.load("pair", domains=flows, targets=flows, warm=0, count=flows, window=64)
+                with Pair(self, NODE, own_certificates=True) as pair:
+                    quiet = pair.load("ping", count=self.scale(3000), warm=20)
+                row = {"keys": keys, "A_us": alone["A"]["cpu_us"], "B_us": alone["B"]["cpu_us"], "per_s": alone["per_s"]}
+                for name, seen in (("quiet", quiet), ("storm", d)):
+                    row[name] = {key: seen[key] for key in ("pings", "p50_us", "p99_us", "max_us")}
+                print(f"{keys}: run {run + 1}: {json.dumps(row)}", file=sys.stderr)
+                out.append(row)
+        return out
+
     # -- the report --
 
     def table(self):
@@ -292,6 +316,8 @@ def main():
     parser.add_argument("--quick", action="store_true", help="a tenth of the work: a look, not a measurement")
     parser.add_argument("--no-peers", action="store_true", help="without Prosody and ejabberd")
     parser.add_argument("--curves", action="store_true", help="the cost curves instead")
+    parser.add_argument("--storm", action="store_true", help="a stream that stands while 500 others are set up, instead")
+    parser.add_argument("--limit", action="append", default=[], metavar="'KEY: N'", help="another value of a node's limit")
     arguments = parser.parse_args()
     arguments.bindir = os.path.abspath(arguments.bindir)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -302,6 +328,9 @@ def main():
         bench = Bench(arguments, work)
         if arguments.curves:
             print(json.dumps(bench.curves(), indent=1))
+            return
+        if arguments.storm:
+            print(json.dumps(bench.storm(), indent=1))
             return
         bench.all()
         if not arguments.no_peers:

@@ -119,7 +119,7 @@ int main(int argc, char **argv)
     static const char USAGE[] =
         "Usage: s2s-floor relay-a|relay-b PKI COMPONENT-ADDRESS TLS-ADDRESS\n"
         "       s2s-floor streams PKI COUNT keep|close\n"
-        "       s2s-floor pki DIR COUNT\n"
+        "       s2s-floor pki DIR COUNT [RSA_BITS]\n"
         "\n"
         "  relay    the least that a pair of servers can be: components in, TLS between them, no check, no routing\n"
         "  streams  COUNT whole set-ups one after the other (STARTTLS, mutual certificates, EXTERNAL): CPU and memory\n"
@@ -127,8 +127,8 @@ int main(int argc, char **argv)
     (void)signal(SIGPIPE, SIG_IGN);
     if (argc == 5 && strcmp(argv[1], "streams") == 0)
         floor_streams(argv[2], strtol(argv[3], NULL, 10), strcmp(argv[4], "keep") == 0);
-    else if (argc == 4 && strcmp(argv[1], "pki") == 0)
-        floor_pki(argv[2], strtol(argv[3], NULL, 10));
+    else if ((argc == 4 || argc == 5) && strcmp(argv[1], "pki") == 0)
+        floor_pki(argv[2], strtol(argv[3], NULL, 10), argc == 5 ? (unsigned)strtoul(argv[4], NULL, 10) : 0);
     else if (argc == 5 && strncmp(argv[1], "relay-", 6) == 0)
         floor_relay(argv[2], argv[3], argv[4], argv[1][6] == 'b');
     else

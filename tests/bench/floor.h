@@ -29,8 +29,8 @@ _Noreturn void floor_die(const char *what, int gnutls_error);
 
 /* floor_relay.c; never returns */
 void floor_relay(const char *pki, const char *component, const char *tls_address, bool side_b);
-/* floor_pki.c */
-void floor_pki(const char *dir, long count);
+/* floor_pki.c; `rsa_bits` 0: P-256 */
+void floor_pki(const char *dir, long count, unsigned rsa_bits);
 /* floor_streams.c */
 void floor_streams(const char *pki, long count, bool keep);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* floor_pki.c: certificates for a measurement: an anchor, one for each side and all below it, and many of which each is
- * for one name only, so that each chain is a new one. All ECDSA on P-256. */
+ * for one name only, so that each chain is a new one. The anchor is ECDSA on P-256, and so are the others unless RSA is asked for. */
 #include "floor.h"
 
 #include <stdio.h>
@@ -33,11 +33,15 @@ static void write_pem(const char *dir, const char *name, const char *suffix, con
         floor_die(path, 0);
 }
 
-static gnutls_x509_privkey_t make_key(void)
+/* `rsa_bits` 0: P-256. */
+static gnutls_x509_privkey_t make_key(unsigned rsa_bits)
 {
     gnutls_x509_privkey_t key;
     must(gnutls_x509_privkey_init(&key));
-    must(gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0));
+    if (rsa_bits > 0)
+        must(gnutls_x509_privkey_generate(key, GNUTLS_PK_RSA, rsa_bits, 0));
+    else
+        must(gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0));
     return key;
 }
 
@@ -85,11 +89,11 @@ static void make_leaf(authority *ca, gnutls_x509_privkey_t key, const char *dir,
 }
 
 /* X.example and *.X.example as X.crt; pI.X.example as X-I.crt for I below `count`; X.key is the key of all. */
-static void make_side(authority *ca, const char *dir, char side, char prefix, long count)
+static void make_side(authority *ca, const char *dir, char side, char prefix, long count, unsigned rsa_bits)
 {
     char file[NAME_BYTES], name[NAME_BYTES], below[NAME_BYTES], pem[PEM_BYTES];
     size_t len = sizeof pem;
-    gnutls_x509_privkey_t key = make_key();
+    gnutls_x509_privkey_t key = make_key(rsa_bits);
     (void)snprintf(file, sizeof file, "%c", side);
     (void)snprintf(name, sizeof name, "%c.example", side);
     (void)snprintf(below, sizeof below, "*.%c.example", side);
@@ -104,15 +108,15 @@ static void make_side(authority *ca, const char *dir, char side, char prefix, lo
     gnutls_x509_privkey_deinit(key);
 }
 
-void floor_pki(const char *dir, long count)
+void floor_pki(const char *dir, long count, unsigned rsa_bits)
 {
-    authority ca = {.key = make_key()};
+    authority ca = {.key = make_key(0)};
     ca.crt = start(&ca, ca.key, "measurement");
     must(gnutls_x509_crt_set_basic_constraints(ca.crt, 1, -1));
     must(gnutls_x509_crt_set_key_usage(ca.crt, GNUTLS_KEY_KEY_CERT_SIGN));
     finish(&ca, ca.crt, dir, "ca");
-    make_side(&ca, dir, 'a', 'c', count);
-    make_side(&ca, dir, 'b', 'r', count);
+    make_side(&ca, dir, 'a', 'c', count, rsa_bits);
+    make_side(&ca, dir, 'b', 'r', count, rsa_bits);
     gnutls_x509_crt_deinit(ca.crt);
     gnutls_x509_privkey_deinit(ca.key);
 }

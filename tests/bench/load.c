@@ -14,10 +14,13 @@
 enum { BATCH = 32, ID_BYTES = 14, FLOW_DIGITS = 4, NUMBER_DIGITS = 8, FLOWS_MAX = 65536, BACKLOG_BYTES = 65536 };
 enum { TURN_MS = 50 };
 
+typedef enum run_mode { PAIR, PING, STORM } run_mode;
+
 static const char USAGE[] =
-    "Usage: s2s-load pair|ping --a HOST:PORT --b HOST:PORT [options]\n"
+    "Usage: s2s-load pair|ping|storm --a HOST:PORT --b HOST:PORT [options]\n"
     "\n"
     "  pair            sends from A's components to B's; ping: one at a time, B's components answer\n"
+    "  storm           ping on the first flow while all others send one stanza each, --window of them at once\n"
     "  --domains N     sending components cI.a.example on A (1)\n"
     "  --targets N     receiving components rI.b.example on B (1)\n"
     "  --flows N       pairs used; flow I goes from I % domains to (I / domains) % targets, or, while\n"
@@ -193,6 +196,42 @@ static bool run(load *l, long total, long window)
     }
 }
 
+/* Sends the first stanza of further flows, `window` of them in flight. */
+static void send_first_ones(load *l, long arrived, int *begun)
+{
+    for (; *begun < l->opt.flows && *begun - 1 - arrived < l->opt.window; ++*begun)
+        send_next(l, &l->flows[*begun]);
+    send_all(l);
+}
+
+/* The first flow is pinged, one at a time, while each other one sends its first stanza. `*pings` is how many came back,
+ * `times` gets the seconds that each took. */
+static bool storm(load *l, double *times, long *pings)
+{
+    flow *f = &l->flows[0];
+    double give_up = load_now() + l->opt.timeout;
+    long before = l->received, arrived = 0;
+    int begun = 1;
+    for (*pings = 0; arrived < l->opt.flows - 1; ++*pings) {
+        double start = load_now();
+        uint32_t number = f->next;
+        if (*pings == l->opt.count)
+            load_die("more pings than --count");
+        send_next(l, f);
+        component_flush(f->from);
+        while (!(f->seen[number / 8] & 1u << (number % 8))) {
+            send_first_ones(l, arrived, &begun);
+            load_turn(l, TURN_MS);
+            arrived = l->received - before - *pings;
+            if (l->errors || load_now() > give_up)
+                return false;
+        }
+        times[*pings] = load_now() - start;
+        arrived = l->received - before - *pings - 1;
+    }
+    return true;
+}
+
 /* One at a time; `times` gets the seconds that each took. */
 static bool ping(load *l, double *times)
 {
@@ -263,16 +302,46 @@ static int ascending(const void *a, const void *b)
 static void print_times(double *times, long count)
 {
     qsort(times, (size_t)count, sizeof *times, ascending);
-    printf(",\"p50_us\":%.1f,\"p99_us\":%.1f", times[count / 2] * 1e6, times[count * 99 / 100] * 1e6);
+    printf(",\"pings\":%ld,\"p50_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%.1f", count, times[count / 2] * 1e6,
+           times[count * 99 / 100] * 1e6, times[count - 1] * 1e6);
 }
 
-static int measure(load *l, bool one_at_a_time, watch *watches, int watches_len)
+static bool run_as(load *l, run_mode mode, double *times, long *pings)
+{
+    switch (mode) {
+    case PAIR: return run(l, l->opt.count, l->opt.window);
+    case PING: *pings = l->opt.count; return ping(l, times);
+    case STORM: return storm(l, times, pings);
+    }
+    return false;
+}
+
+/* Of each flow that is to have a stream before the measured part. */
+static bool warm_up(load *l, run_mode mode)
 {
     const options *o = &l->opt;
+    if (mode != STORM)
+        return o->warm == 0 || run(l, o->warm * o->flows, o->window);
+    for (long i = 0; i < o->warm || i == 0; i++) {
+        long want = l->received + 1;
+        double give_up = load_now() + o->timeout;
+        send_next(l, &l->flows[0]);
+        for (send_all(l); l->received < want && load_now() < give_up && !l->errors;)
+            load_turn(l, TURN_MS);
+        if (l->received < want)
+            return false;
+    }
+    return true;
+}
+
+static int measure(load *l, run_mode mode, watch *watches, int watches_len)
+{
+    const options *o = &l->opt;
+    long pings = 0;
     double *times = make((size_t)o->count, sizeof *times);
     for (int i = 0; i < watches_len; i++)
         watches[i].rss[0] = watch_rss(&watches[i]);
-    bool ok = o->warm == 0 || run(l, o->warm * o->flows, o->window);
+    bool ok = warm_up(l, mode);
     for (int i = 0; i < watches_len; i++) {
         watches[i].rss[1] = watch_rss(&watches[i]);
         watches[i].cpu[0] = watch_cpu(&watches[i]);
@@ -280,7 +349,7 @@ static int measure(load *l, bool one_at_a_time, watch *watches, int watches_len)
     long sent = l->sent, received = l->received;
     double start = load_now(), own = own_cpu();
     if (ok)
-        ok = one_at_a_time ? ping(l, times) : run(l, o->count, o->window);
+        ok = run_as(l, mode, times, &pings);
     double wall = load_now() - start;
     for (int i = 0; i < watches_len; i++)
         watches[i].cpu[1] = watch_cpu(&watches[i]);
@@ -295,12 +364,13 @@ static int measure(load *l, bool one_at_a_time, watch *watches, int watches_len)
            "\"per_s\":%.1f,\"load_us\":%.3f",
            ok ? "true" : "false", received, sent - received, l->twice, l->reordered, l->errors + l->strange, wall,
            (double)received / wall, received ? own * 1e6 / (double)received : 0.0);
-    if (one_at_a_time && ok)
-        print_times(times, o->count);
+    if (pings > 0 && ok)
+        print_times(times, pings);
+    long units = mode == STORM ? o->flows - 1 : received; /* what CPU time is told for */
     for (int i = 0; i < watches_len; i++) {
         const watch *w = &watches[i];
         printf(",\"%s\":{\"cpu_us\":%.3f,\"rss_kb\":[%ld,%ld,%ld]}", w->name,
-               received ? (w->cpu[1] - w->cpu[0]) * 1e6 / (double)received : 0.0, w->rss[0], w->rss[1], w->rss[2]);
+               units ? (w->cpu[1] - w->cpu[0]) * 1e6 / (double)units : 0.0, w->rss[0], w->rss[1], w->rss[2]);
     }
     printf("}\n");
     free(times);
@@ -336,6 +406,19 @@ static void take_option(options *o, const char *key, const char *value)
     load_die("unknown option %s\n%s", key, USAGE);
 }
 
+/* False: there is no such mode. */
+static bool parse_mode(const char *word, run_mode *out)
+{
+    static const char *const WORDS[] = {[PAIR] = "pair", [PING] = "ping", [STORM] = "storm"};
+    for (size_t i = 0; i < sizeof WORDS / sizeof *WORDS; i++) {
+        if (strcmp(word, WORDS[i]) == 0) {
+            *out = (run_mode)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     load l = {.opt = {.secret = "secret", .domains = 1, .targets = 1, .size = 300, .count = 100000, .window = 1000,
@@ -343,8 +426,8 @@ int main(int argc, char **argv)
     options *o = &l.opt;
     watch watches[WATCHES_MAX];
     int watches_len = 0;
-    bool one_at_a_time = argc > 1 && strcmp(argv[1], "ping") == 0;
-    if (argc < 2 || argc % 2 || (!one_at_a_time && strcmp(argv[1], "pair") != 0))
+    run_mode mode;
+    if (argc < 2 || argc % 2 || !parse_mode(argv[1], &mode))
         load_die("what is to be done?\n%s", USAGE);
     for (int i = 2; i < argc; i += 2) {
         if (strcmp(argv[i], "--watch") != 0)
@@ -356,15 +439,15 @@ int main(int argc, char **argv)
         o->flows = o->domains > o->targets ? o->domains : o->targets;
     if (!o->a || !o->b || o->domains < 1 || o->targets < 1 || o->flows < 1 || o->flows > FLOWS_MAX || o->count < 1)
         load_die("numbers or addresses are missing\n%s", USAGE);
-    l.per_flow = (o->count + o->flows - 1) / o->flows + o->warm + 1;
+    l.per_flow = (mode == STORM ? o->count : (o->count + o->flows - 1) / o->flows) + o->warm + 1;
     l.poll = epoll_create1(EPOLL_CLOEXEC);
     l.senders = make((size_t)o->domains, sizeof *l.senders);
     l.receivers = make((size_t)o->targets, sizeof *l.receivers);
     l.flows = make((size_t)o->flows, sizeof *l.flows);
     for (int i = 0; i < o->targets; i++)
-        l.receivers[i].echoes = one_at_a_time;
+        l.receivers[i].echoes = mode == PING || (mode == STORM && i == 0);
     attach_all(&l);
     for (int i = 0; i < o->flows; i++)
         make_flow(&l, i);
-    return measure(&l, one_at_a_time, watches, watches_len);
+    return measure(&l, mode, watches, watches_len);
 }

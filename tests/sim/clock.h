@@ -56,6 +56,7 @@ typedef struct sim_host {
     uv_handle_t *first, *last; /* all handles between _init and the end of _close */
     uv_timer_t *timers; /* started, in the order in which they go off */
     uv_handle_t *closing;
+    struct sim_work *works; /* with other threads */
     sim_call *calls, **calls_end; /* for the next turn */
     uint64_t next_timer_id;
 } sim_host;

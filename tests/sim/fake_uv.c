@@ -9,7 +9,7 @@
 
 #include "sim/net.h"
 
-enum { ACTIVE = 1, REF = 2, CLOSING = 4, READING = 8, FDS_MAX = 4096, ROUNDS_MAX = 256, READS_MAX = 32 };
+enum { ACTIVE = 1, REF = 2, CLOSING = 4, READING = 8, FDS_MAX = 4096, ROUNDS_MAX = 256, READS_MAX = 32, THREADS = 4, WORK_MS_MAX = 40 };
 
 /* What a TCP handle has; its address is in u.reserved[0]. */
 typedef struct tcp {
@@ -25,8 +25,16 @@ typedef struct fd_entry {
     const void *object;
 } fd_entry;
 
+/* What a thread does takes time; all of it happens at the end of that. */
+struct sim_work {
+    struct sim_work *next;
+    uv_work_t *request;
+    uint64_t done_at;
+};
+
 static struct {
     sim_rng rng;
+    bool in_thread;
     fd_entry fds[FDS_MAX];
 } state;
 
@@ -356,6 +364,51 @@ static bool run_async(uv_async_t *a)
     return true;
 }
 
+/* -- other threads ------------------------------------------------------------------------------------- */
+
+unsigned uv_available_parallelism(void)
+{
+    return THREADS;
+}
+
+bool sim_uv_in_thread(void)
+{
+    return state.in_thread;
+}
+
+int uv_queue_work(uv_loop_t *loop, uv_work_t *request, uv_work_cb work, uv_after_work_cb after)
+{
+    sim_host *host = (sim_host *)loop;
+    struct sim_work *w = malloc(sizeof *w);
+    if (!w)
+        abort();
+    request->type = UV_WORK;
+    request->loop = loop;
+    request->work_cb = work;
+    request->after_work_cb = after;
+    *w = (struct sim_work){host->works, request, sim_now() + sim_below(&state.rng, WORK_MS_MAX * SIM_MS)};
+    host->works = w;
+    sim_host_wake(host, w->done_at);
+    return 0;
+}
+
+static bool run_work(sim_host *host)
+{
+    for (struct sim_work **at = &host->works, *w; (w = *at) != NULL; at = &w->next) {
+        if (w->done_at > sim_now())
+            continue;
+        uv_work_t *request = w->request;
+        *at = w->next;
+        free(w);
+        state.in_thread = true;
+        request->work_cb(request);
+        state.in_thread = false;
+        request->after_work_cb(request, 0);
+        return true;
+    }
+    return false;
+}
+
 /* -- TCP ----------------------------------------------------------------------------------------------- */
 
 int uv_tcp_init(uv_loop_t *loop, uv_tcp_t *h)
@@ -632,9 +685,19 @@ static bool run_io(sim_host *host)
         free(call);
         any = true;
     }
+    any = run_work(host) || any;
     for (uv_handle_t *h = backwards ? host->last : host->first; h; h = h->handle_queue[!backwards])
         any = run_handle(h) || any;
     return any;
+}
+
+static uint64_t next_wake(const sim_host *host)
+{
+    const uv_timer_t *t = host->timers;
+    uint64_t next = t && t->timeout < UINT64_MAX / SIM_MS ? t->timeout * SIM_MS : UINT64_MAX;
+    for (const struct sim_work *w = host->works; w; w = w->next)
+        next = w->done_at < next ? w->done_at : next;
+    return next;
 }
 
 uint64_t sim_uv_turn(sim_host *host)
@@ -644,10 +707,8 @@ uint64_t sim_uv_turn(sim_host *host)
         run_timers(host);
         run_prepare(host);
         bool any = run_io(host);
-        if (!run_closing(host) && !any) {
-            const uv_timer_t *t = host->timers;
-            return t && t->timeout < UINT64_MAX / SIM_MS ? t->timeout * SIM_MS : UINT64_MAX;
-        }
+        if (!run_closing(host) && !any)
+            return next_wake(host);
     }
     return sim_now() + SIM_MS; /* a loop that never rests: time passes for it too */
 }

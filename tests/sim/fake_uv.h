@@ -15,6 +15,9 @@ int sim_fd_new(sim_fd_readable readable, const void *object);
 void sim_fd_free(int fd);
 void sim_fds_end(void);
 
+/* Inside a function that the product has given to another thread: it may use neither the loop nor the environment. */
+bool sim_uv_in_thread(void);
+
 /* How the calls that may fail at any time do so. */
 void sim_uv_begin(sim_rng rng);
 

@@ -12,6 +12,7 @@
 #include "protocol/buf.h"
 #include "s2s/addr.h"
 #include "sim/application.h"
+#include "sim/fake_uv.h"
 #include "sim/net.h"
 
 enum {
@@ -32,6 +33,8 @@ static void *resize(void *user, void *ptr, size_t size)
 {
     sim_life *l = user;
     size_t before = ptr ? malloc_usable_size(ptr) : 0;
+    if (sim_uv_in_thread())
+        oracle_fail("memory through the environment in another thread");
     if (size == 0) {
         l->blocks -= ptr != NULL;
         l->bytes -= before;
@@ -81,6 +84,7 @@ static void make_env(sim_life *l, const sim_plan *plan)
     static const s2s_env_ops OPS = {S2S_ENV_ABI, resize, entropy, log_line, sha256};
     s2s_env_init(&l->env, &OPS, l);
     l->env.level = S2S_LOG_DEBUG;
+    l->env.limits.handshakes_on_loop = 1; /* a few at once are many here */
     if (!sim_has(plan, FAULT_SMALL))
         return;
     l->env.limits.queue_stanzas = 32;
@@ -89,6 +93,7 @@ static void make_env(sim_life *l, const sim_plan *plan)
     l->env.limits.connections = 8;
     l->env.limits.streams_out = 8;
     l->env.limits.stanza_bytes = 65536;
+    l->env.limits.handshakes_on_loop = 0;
 }
 
 /* -- the policy: the real one, watched ----------------------------------------------------------------- */

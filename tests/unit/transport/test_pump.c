@@ -2,6 +2,7 @@
 /* test_pump.c: TLS over memory, pump against pump. */
 #include "transport/pump.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -323,4 +324,68 @@ Test(transport_pump, failing_memory_ends_in_an_error)
     }
     pair.env.fail_after = -1;
     cr_expect_eq(err, S2S_OK);
+}
+
+/* -- a step in parts ----------------------------------------------------------------------------------- */
+
+/* One step of the handshake in three parts; how often its output did not fit. */
+static size_t step_in_parts(s2s__pump *p, s2s_err *last)
+{
+    size_t more = 0;
+    for (*last = S2S_E_LIMIT; *last == S2S_E_LIMIT; more += *last == S2S_E_LIMIT) {
+        const uint8_t *out;
+        cr_assert_eq(s2s__pump_begin(p), S2S_OK);
+        cr_expect_eq(s2s__pump_begin(p), S2S_E_STATE);
+        cr_expect_eq(s2s__pump_handshake(p), S2S_E_STATE);
+        cr_expect_eq(s2s__pump_output(p, &out), 0u, "it is the other thread's");
+        cr_expect_eq(s2s__pump_feed(p, (s2s_bytes){(const uint8_t *)"x", 1}), S2S_E_STATE);
+        cr_expect_eq(s2s__pump_write(p, (s2s_bytes){(const uint8_t *)"x", 1}), S2S_E_STATE);
+        cr_expect_eq(s2s__pump_peer_chain(p, NULL, 0), 0u);
+        s2s__pump_rest(p);
+        pair.env.fail_after = 0; /* no memory at all */
+        s2s__pump_work(p);
+        pair.env.fail_after = -1;
+        *last = s2s__pump_worked(p);
+    }
+    return more;
+}
+
+/* TL-03 and the like are the same; a chain that is longer than the room comes in pieces. */
+Test(transport_pump, a_handshake_in_parts_takes_no_memory_at_work)
+{
+    enum { COPIES = 36 };
+    char crt[CERTS_PATH], key[CERTS_PATH], why[S2S_TEXT_MAX], *pem = NULL;
+    size_t len = 0, more = 0;
+    s2s__identity *large = NULL;
+    s2s_err initiator = S2S_E_AGAIN, acceptor = S2S_E_AGAIN;
+    FILE *from = fopen(certs_path(&pair.certs, "a.pem", crt), "re"), *to = open_memstream(&pem, &len);
+    cr_assert(from && to);
+    char text[8192];
+    size_t got = fread(text, 1, sizeof text, from);
+    (void)fclose(from);
+    for (int i = 0; i < COPIES; i++)
+        (void)fwrite(text, 1, got, to);
+    (void)fclose(to);
+    certs_write(&pair.certs, "large.pem", pem, len);
+    free(pem);
+    cr_assert_eq(s2s__identity_load(&pair.env.env, certs_path(&pair.certs, "large.pem", crt),
+                                    certs_path(&pair.certs, "a.key", key), &large, why), S2S_OK, "%s", why);
+    pair.initiator = pair_pump(&pair, S2S_INITIATOR, large);
+    pair.acceptor = pair_pump(&pair, S2S_ACCEPTOR, large);
+    for (int i = 0; i < 4 && (initiator != S2S_OK || acceptor != S2S_OK); i++) {
+        if (initiator == S2S_E_AGAIN)
+            more += step_in_parts(pair.initiator, &initiator);
+        pair_move(pair.initiator, pair.acceptor, 1 << 30, NULL);
+        if (acceptor == S2S_E_AGAIN)
+            more += step_in_parts(pair.acceptor, &acceptor);
+        pair_move(pair.acceptor, pair.initiator, 1 << 30, NULL);
+    }
+    cr_expect_eq(initiator, S2S_OK, "%s", s2s__pump_error(pair.initiator));
+    cr_expect_eq(acceptor, S2S_OK, "%s", s2s__pump_error(pair.acceptor));
+    cr_expect_geq(more, 2u, "each side's chain: %zu", more);
+    cr_expect_eq(s2s__pump_peer_chain(pair.initiator, NULL, 0), 2u * COPIES);
+    cr_assert_eq(s2s__pump_write(pair.initiator, (s2s_bytes){(const uint8_t *)"hello", 5}), S2S_OK);
+    pair_move(pair.initiator, pair.acceptor, 1 << 30, NULL);
+    pair_expect_text(pair.acceptor, "hello");
+    s2s__identity_unref(large);
 }

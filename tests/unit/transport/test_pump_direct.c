@@ -39,8 +39,8 @@ static s2s__identity *choose(void *arg, s2s_str sni)
     (void)arg;
     (void)snprintf(asked, sizeof asked, "%s%.*s", sni.ptr ? "" : "(none)", S2S_FMT(sni));
     if (!sni.ptr || s2s_str_eq(sni, S2S_STR("example.org")))
-        return pair.identity;
-    return s2s_str_eq(sni, S2S_STR("example.net")) ? other : NULL;
+        return s2s__identity_ref(pair.identity);
+    return s2s_str_eq(sni, S2S_STR("example.net")) ? s2s__identity_ref(other) : NULL;
 }
 
 static s2s__pump *make(s2s_role role, const char *sni)
