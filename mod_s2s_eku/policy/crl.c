@@ -320,25 +320,32 @@ static bool covers(const crl *c, const subject *s)
     return c->uris_len == 0;
 }
 
-/* Its dates are judged by the caller's clock: GnuTLS, which looks at them last, may say what it likes of them. */
-static bool is_signed_by(const crl *c, gnutls_x509_crt_t issuer)
+/* Its dates are judged by the caller's clock: GnuTLS, which looks at them last, may say what it likes of them. Without memory nothing
+ * is known: a list that could not be verified is not a forged one, which would not count. */
+static s2s_err is_signed_by(const crl *c, gnutls_x509_crt_t issuer, bool *yes)
 {
     const unsigned dates = GNUTLS_CERT_REVOCATION_DATA_SUPERSEDED | GNUTLS_CERT_REVOCATION_DATA_ISSUED_IN_FUTURE;
     unsigned status = 0;
-    if (gnutls_x509_crl_verify(c->crl, &issuer, 1, GNUTLS_PROFILE_TO_VFLAGS(GNUTLS_PROFILE_MEDIUM), &status) < 0)
-        return false;
-    return status == 0 || ((status & dates) && !(status & ~(dates | GNUTLS_CERT_INVALID)));
+    int r = gnutls_x509_crl_verify(c->crl, &issuer, 1, GNUTLS_PROFILE_TO_VFLAGS(GNUTLS_PROFILE_MEDIUM), &status);
+    if (r == GNUTLS_E_MEMORY_ERROR)
+        return S2S_E_NOMEM;
+    *yes = r >= 0 && (status == 0 || ((status & dates) && !(status & ~(dates | GNUTLS_CERT_INVALID))));
+    return S2S_OK;
 }
 
 /* What one list says of one certificate. */
-static void ask(const crl *c, const subject *s, int64_t wall, eku__crl_answer *answer)
+static s2s_err ask(const crl *c, const subject *s, int64_t wall, eku__crl_answer *answer)
 {
+    bool is_signed = false;
     if (c->issuer.size != s->issuer_name.size || memcmp(c->issuer.data, s->issuer_name.data, c->issuer.size) != 0)
-        return;
+        return S2S_OK;
     bool listed = is_listed(c, &s->serial);
     if (!listed && !covers(c, s))
-        return;
-    if (!is_signed_by(c, s->issuer)) {
+        return S2S_OK;
+    s2s_err err = is_signed_by(c, s->issuer, &is_signed);
+    if (err != S2S_OK)
+        return err;
+    if (!is_signed) {
         if (answer->state == EKU__CRL_NONE)
             answer->state = EKU__CRL_FORGED;
     } else if (listed) {
@@ -352,6 +359,7 @@ static void ask(const crl *c, const subject *s, int64_t wall, eku__crl_answer *a
         answer->state = EKU__CRL_EXPIRED;
         answer->until = c->next_update;
     }
+    return S2S_OK;
 }
 
 static s2s_err look_up(const eku__crls *crls, subject *s, int64_t wall, eku__crl_answer *answer)
@@ -363,10 +371,11 @@ static s2s_err look_up(const eku__crls *crls, subject *s, int64_t wall, eku__crl
     s->serial.len = (uint8_t)size;
     if (gnutls_x509_crt_get_raw_issuer_dn(s->crt, &s->issuer_name) < 0)
         return S2S_E_NOMEM;
-    for (const crl *c = crls->first; c; c = c->next)
-        ask(c, s, wall, answer);
+    s2s_err err = S2S_OK;
+    for (const crl *c = crls->first; c && err == S2S_OK; c = c->next)
+        err = ask(c, s, wall, answer);
     gnutls_free(s->issuer_name.data);
-    return S2S_OK;
+    return err;
 }
 
 static s2s_err import_anchor(const eku__path *path, gnutls_x509_crt_t *out)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "policy/chain.h"
+#include "policy/crl.h"
 #include "policy/explain.h"
 #include "policy/names.h"
 #include "policy/rules.h"
@@ -13,6 +14,7 @@
 /* One question on its way. */
 typedef struct asked {
     const s2s_peer *peer;
+    const eku__crls *crls; /* NULL: none */
     const eku__terms *terms;
     const eku__facts *facts;
     const eku__path *path; /* the one that counts */
@@ -77,6 +79,8 @@ static s2s_err path_below(asked *a, s2s_bytes anchor)
         eku__path_free(&a->below_ta);
         err = eku__verify(trust->list, &chain, &a->below_ta);
     }
+    if (err == S2S_OK && a->crls) /* what a list of ours names is revoked below whatever anchor */
+        err = eku__crls_check(a->crls, &chain, a->peer->wall, &a->below_ta);
     if (err == S2S_OK)
         a->path = &a->below_ta;
     eku__chain_free(&chain);
@@ -178,7 +182,7 @@ static s2s_err judge(asked *a, s2s_verdict *out)
 s2s_err eku__judge(const eku__remotes *remotes, const s2s_peer *peer, s2s_verdict *out)
 {
     const eku__known *known = NULL;
-    asked a = {.peer = peer, .terms = eku__remotes_find(remotes, peer->remote)};
+    asked a = {.peer = peer, .crls = remotes->crls, .terms = eku__remotes_find(remotes, peer->remote)};
     s2s_err err = eku__cache_know(remotes->cache, a.terms->trust, remotes->crls, peer, &known);
     if (err != S2S_OK)
         return err;

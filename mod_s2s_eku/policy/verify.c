@@ -143,6 +143,9 @@ s2s_err eku__verify(gnutls_x509_trust_list_t trust, const eku__chain *chain, eku
         err = validate_all(trust, chain, &path);
     else if (err == S2S_E_LIMIT)
         err = S2S_OK;
+    /* GnuTLS says "no" when it has no memory. What was validated has an anchor; without it no list would be looked at. */
+    if (err == S2S_OK && path.status == S2S_CHAIN_VALID && !path.anchor)
+        err = S2S_E_NOMEM;
     if (err == S2S_OK)
         *out = path;
     else

@@ -89,7 +89,9 @@ typedef struct pki_crl {
     bool no_next;              /* without nextUpdate */
     const char *uri;           /* issuingDistributionPoint: its full name; NULL: none */
     bool only_users, only_cas, some_reasons, indirect;
+    s2s_bytes scope;           /* issuingDistributionPoint as it stands here; absent: as the fields above say */
     const char *critical_oid;  /* a further critical extension */
+    bool number;               /* a CRL number, which is not critical */
     bool forged;
 } pki_crl;
 s2s_bytes pki_make_crl(pki *p, const pki_crl *spec); /* DER; lives as long as `p` */

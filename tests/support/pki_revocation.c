@@ -162,11 +162,11 @@ static s2s_bytes finish(pki *p, out *o)
 
 /* -- CRL (RFC 5280 section 5.1) ------------------------------------------------------------------------ */
 
-static void put_extension(out *o, const char *oid, const void *value, size_t len)
+static void put_extension(out *o, const char *oid, bool critical, const void *value, size_t len)
 {
     out ext = start();
     put_oid(&ext, oid);
-    raw(&ext, "\x01\x01\xff", 3); /* critical */
+    raw(&ext, "\x01\x01\xff", critical ? 3 : 0);
     put(&ext, OCTET_STRING, value, len);
     wrap(o, SEQUENCE, &ext);
 }
@@ -192,7 +192,7 @@ static void put_scope(out *o, const pki_crl *s)
         put(&scope, CONTEXT | 3, "\x06\x40", 2);
     put_flag(&scope, 4, s->indirect);
     wrap(&value, SEQUENCE, &scope);
-    put_extension(o, "2.5.29.28", value.bytes, value.len);
+    put_extension(o, "2.5.29.28", true, value.bytes, value.len);
     free(value.bytes);
 }
 
@@ -231,8 +231,12 @@ s2s_bytes pki_make_crl(pki *p, const pki_crl *s)
     put_revoked(&list, s);
     if (s->uri || s->only_users || s->only_cas || s->some_reasons || s->indirect)
         put_scope(&extensions, s);
+    if (s->scope.ptr)
+        put_extension(&extensions, "2.5.29.28", true, s->scope.ptr, s->scope.len);
     if (s->critical_oid)
-        put_extension(&extensions, s->critical_oid, "\x02\x01\x01", 3);
+        put_extension(&extensions, s->critical_oid, true, "\x02\x01\x01", 3);
+    if (s->number)
+        put_extension(&extensions, "2.5.29.20", false, "\x02\x01\x07", 3);
     if (extensions.len) {
         out sequence = start();
         wrap(&sequence, SEQUENCE, &extensions);

@@ -1,17 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* starve.c: malloc, calloc and realloc of the program. GMP, which ends the process when memory is out, is spared: that it does so is
- * GnuTLS's to know. */
+/* starve.c: malloc, calloc and realloc of the program and of the libraries that it calls. Three are spared: GMP ends the process when memory is out,
+ * libtasn1 writes through what it did not get, and what the C library allocates may be for it (strdup). */
 #include "support/starve.h"
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { RUNS = 60 }; /* of one scenario, where not all are asked for */
+/* Seen by the libraries, too, whatever the program is compiled with; and called before a sanitizer is there. */
+#define PLAIN __attribute__((no_sanitize("address", "undefined")))
+#define BEFORE_ALL PLAIN __attribute__((visibility("default")))
+
+enum {
+    RUNS = 60,     /* of one scenario, where not all are asked for */
+    PLACES = 4096, /* that are remembered */
+};
 
 static __thread struct {
-    bool on, once, failed;
+    bool on, once, failed, spare;
     size_t left;
 } hunger;
 
@@ -29,34 +37,63 @@ bool starve_end(void)
     return hunger.failed;
 }
 
+bool starve_spare(bool spare)
+{
+    bool before = hunger.spare;
+    hunger.spare = spare;
+    return before;
+}
+
 size_t starve_step(size_t total)
 {
     const char *all = getenv("S2S_STARVE");
     return (all && strcmp(all, "all") == 0) || total < RUNS ? 1 : total / RUNS;
 }
 
-static bool spared(const void *caller)
+/* dladdr costs more than all else here, and a program calls from few places. */
+PLAIN static bool spared(const void *caller)
 {
+    static const char *const LIBRARIES[] = {"libgmp", "libtasn1", "libc.so"};
+    static __thread struct {
+        const void *caller;
+        bool spare;
+    } known[PLACES];
+    size_t place = ((uintptr_t)caller >> 2) % PLACES;
     Dl_info info;
-    bool before = hunger.on, spare;
+    if (known[place].caller == caller)
+        return known[place].spare;
+    bool before = hunger.on, spare = false;
     hunger.on = false; /* dladdr may allocate */
-    spare = dladdr(caller, &info) != 0 && info.dli_fname && strstr(info.dli_fname, "libgmp");
+    if (dladdr(caller, &info) != 0 && info.dli_fname) {
+        for (size_t i = 0; i < sizeof LIBRARIES / sizeof *LIBRARIES; i++)
+            spare = spare || strstr(info.dli_fname, LIBRARIES[i]);
+    }
     hunger.on = before;
+    known[place].caller = caller;
+    known[place].spare = spare;
     return spare;
 }
 
-static bool fails(const void *caller)
+PLAIN static bool next_fails(void)
 {
-    if (!hunger.on)
-        return false;
     if (hunger.left > 0) {
         hunger.left--;
         return false;
     }
-    if (spared(caller))
-        return false;
     hunger.on = !hunger.once;
     hunger.failed = true;
+    return true;
+}
+
+bool starve_one(void)
+{
+    return hunger.on && !hunger.spare && next_fails();
+}
+
+PLAIN static bool fails(const void *caller)
+{
+    if (!hunger.on || hunger.spare || spared(caller) || !next_fails())
+        return false;
     errno = ENOMEM;
     return true;
 }
@@ -66,13 +103,13 @@ typedef void *two_sizes(size_t count, size_t size);
 typedef void *with_old(void *old, size_t size);
 
 /* ISO C has no conversion from what dlsym returns. */
-static void next_of(const char *name, void *function, size_t size)
+PLAIN static void next_of(const char *name, void *function, size_t size)
 {
     void *found = dlsym(RTLD_NEXT, name);
     memcpy(function, &found, size);
 }
 
-void *malloc(size_t size)
+BEFORE_ALL void *malloc(size_t size)
 {
     static one_size *next;
     if (!next)
@@ -80,7 +117,7 @@ void *malloc(size_t size)
     return fails(__builtin_return_address(0)) ? NULL : next(size);
 }
 
-void *calloc(size_t count, size_t size)
+BEFORE_ALL void *calloc(size_t count, size_t size)
 {
     static two_sizes *next;
     if (!next)
@@ -88,7 +125,7 @@ void *calloc(size_t count, size_t size)
     return fails(__builtin_return_address(0)) ? NULL : next(count, size);
 }
 
-void *realloc(void *old, size_t size)
+BEFORE_ALL void *realloc(void *old, size_t size)
 {
     static with_old *next;
     if (!next)

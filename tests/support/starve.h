@@ -12,6 +12,11 @@ void starve_begin(size_t left, bool once);
 /* Over. True if one has failed. */
 bool starve_end(void);
 
+/* For what is not ours and dies when it gets no memory: it counts as one allocation. True: that is the one which fails. */
+bool starve_one(void);
+/* Until false none fails and none is counted. What it was before. */
+bool starve_spare(bool spare);
+
 /* 1, or with few runs (S2S_STARVE is not "all") more: how far apart the `left` of two runs are, if there are `total` in all. */
 size_t starve_step(size_t total);
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <criterion/criterion.h>
 
@@ -52,6 +53,10 @@ Test(crl, what_lists_prove)
     const pki_cert *other_ca = pki_make(w.pki, &(pki_spec){.cn = "CA", .issuer = w.root, .ca = true}); /* its name */
     const pki_cert *leaf = world_leaf(&w, ca, "server", NULL);
     const pki_cert *pointing = pki_make(w.pki, &(pki_spec){.issuer = ca, .crl_uri = URI, .names = {{PKI_DNS, DOMAIN}}});
+    char long_uri[700] = "http://ca.example/";
+    memset(long_uri + strlen(long_uri), 'x', sizeof long_uri - strlen(long_uri) - 1);
+    long_uri[sizeof long_uri - 1] = '\0';
+    const pki_cert *far = pki_make(w.pki, &(pki_spec){.issuer = ca, .crl_uri = long_uri, .names = {{PKI_DNS, DOMAIN}}});
     const struct {
         const char *name;
         const pki_cert *leaf;
@@ -86,6 +91,15 @@ Test(crl, what_lists_prove)
         {"of leaves", leaf, {.issuer = ca, .only_users = true}, S2S_REVOCATION_GOOD, NULL},
         {"of CAs", leaf, {.issuer = ca, .only_cas = true}, S2S_REVOCATION_UNCHECKED, NULL},
         {"of some reasons", leaf, {.issuer = ca, .some_reasons = true}, S2S_REVOCATION_UNCHECKED, NULL},
+        {"with a number", leaf, {.issuer = ca, .number = true}, S2S_REVOCATION_GOOD, NULL},
+        {"of leaves, by the CA above", leaf, {.issuer = w.root, .only_users = true}, S2S_REVOCATION_UNCHECKED, NULL},
+        {"of leaves, and revokes the CA", leaf, {.issuer = w.root, .only_users = true, .revoked = {ca}}, S2S_REVOCATION_REVOKED,
+         "CA \"CN=CA\""},
+        {"its shard, which is of some reasons, too", pointing, {.issuer = ca, .uri = URI, .some_reasons = true},
+         S2S_REVOCATION_UNCHECKED, NULL},
+        {"of some reasons, with an unknown critical extension", leaf,
+         {.issuer = ca, .some_reasons = true, .critical_oid = "2.5.29.99"}, S2S_REVOCATION_UNCHECKED, NULL},
+        {"a shard, and it points far", far, {.issuer = ca, .uri = URI}, S2S_REVOCATION_UNCHECKED, NULL},
         {"unknown critical extension", leaf, {.issuer = ca, .critical_oid = "2.5.29.99"}, S2S_REVOCATION_UNCHECKED, NULL},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
@@ -127,10 +141,87 @@ Test(crl, several_lists_add_up)
     world_end(&w);
 }
 
+/* RFC 5280 section 5.2.5, octet by octet: what is not understood proves nothing good, and what it lists is revoked all the same. */
+Test(crl, odd_scopes_prove_nothing_good)
+{
+    world_begin(&w);
+#define SCOPE(text) {(const uint8_t *)(text), sizeof(text) - 1}
+#define NINE(text) text text text text text text text text text
+    static const struct {
+        const char *name;
+        s2s_bytes scope;
+        bool good;
+    } ROWS[] = {
+        {"empty", SCOPE("\x30\x00"), true},
+        {"no sequence", SCOPE("\x02\x01\x01"), false},
+        {"a part cut short", SCOPE("\x30\x03\x81\x02\xff"), false},
+        {"a flag that is false", SCOPE("\x30\x03\x82\x01\x00"), true},
+        {"a flag without a value", SCOPE("\x30\x02\x82\x00"), true},
+        {"indirect: false", SCOPE("\x30\x03\x84\x01\x00"), false},
+        {"of attribute certificates", SCOPE("\x30\x03\x85\x01\xff"), false},
+        {"a point that is no full name", SCOPE("\x30\x04\xa0\x02\xa1\x00"), false},
+        {"a point without a name", SCOPE("\x30\x04\xa0\x02\xa0\x00"), false},
+        {"a point with another kind of name", SCOPE("\x30\x07\xa0\x05\xa0\x03\x82\x01x"), false},
+        {"a name cut short behind the right one", SCOPE("\x30\x08\xa0\x06\xa0\x04\x86\x00\x86\x05"), false},
+        {"nine names", SCOPE("\x30\x1f\xa0\x1d\xa0\x1b" NINE("\x86\x01u")), false},
+        {"some reasons, then its point", SCOPE("\x30\x0b\x83\x02\x06\x40\xa0\x05\xa0\x03\x86\x01u"), false},
+        {"its point among other names", SCOPE("\x30\x0a\xa0\x08\xa0\x06\x82\x01x\x86\x01u"), true},
+    };
+    const pki_cert *ca = world_ca(&w, "CA", w.root, NULL, NULL);
+    const pki_cert *leaf = pki_make(w.pki, &(pki_spec){.issuer = ca, .crl_uri = "u", .names = {{PKI_DNS, DOMAIN}}});
+    for (size_t i = 0; i < 2 * COUNT(ROWS); i++) {
+        bool listed = i & 1;
+        char name[32];
+        (void)snprintf(name, sizeof name, "%zu.crl", i);
+        const char *file = pki_write_crl(w.pki, name, &(pki_crl){.issuer = ca, .scope = ROWS[i / 2].scope,
+                                                                 .revoked = {listed ? leaf : NULL}});
+        eku_policy *p = with_crls(&file, 1, EKU_TOLERANT);
+        s2s_revocation want = listed ? S2S_REVOCATION_REVOKED
+                              : ROWS[i / 2].good ? S2S_REVOCATION_GOOD
+                                                 : S2S_REVOCATION_UNCHECKED;
+        s2s_verdict v = world_judge(p, S2S_INITIATOR, (const pki_cert *[]){leaf, ca, NULL});
+        cr_expect_eq(v.revocation, want, "%s: %s", ROWS[i / 2].name, s2s_revocation_word(v.revocation));
+        cr_expect_eq(v.trusted, !listed, "%s", ROWS[i / 2].name);
+        eku_policy_free(p);
+    }
+    world_end(&w);
+}
+
+/* The order in which the operator names them is no matter. */
+Test(crl, several_lists_in_any_order)
+{
+    world_begin(&w);
+    const pki_cert *ca = world_ca(&w, "CA", w.root, NULL, NULL);
+    const pki_cert *leaf = world_leaf(&w, ca, "server", NULL);
+    const char *files[] = {
+        pki_write_crl(w.pki, "old.crl", &(pki_crl){.issuer = ca, .from = -99999, .until = -9999}),
+        pki_write_crl(w.pki, "new.crl", &(pki_crl){.issuer = ca}),
+        pki_write_crl(w.pki, "forged.crl", &(pki_crl){.issuer = ca, .forged = true}),
+        pki_write_crl(w.pki, "revoking.crl", &(pki_crl){.issuer = ca, .revoked = {leaf}}),
+    };
+    for (size_t order = 0; order < 256; order++) {
+        const char *given[4];
+        unsigned seen = 0;
+        for (size_t i = 0; i < 4; i++) {
+            given[i] = files[order >> 2 * i & 3];
+            seen |= 1u << (order >> 2 * i & 3);
+        }
+        if (!(seen & 2)) /* without the current one it proves nothing: the tests above */
+            continue;
+        eku_policy *p = with_crls(given, 4, EKU_TOLERANT);
+        s2s_verdict v = world_judge(p, S2S_INITIATOR, (const pki_cert *[]){leaf, ca, NULL});
+        cr_expect_eq(v.revocation, seen & 8 ? S2S_REVOCATION_REVOKED : S2S_REVOCATION_GOOD, "%zx: %s", order, v.reason);
+        eku_policy_free(p);
+    }
+    world_end(&w);
+}
+
 Test(crl, what_cannot_be_read_is_refused_by_name)
 {
     world_begin(&w);
     const pki_cert *ca = world_ca(&w, "CA", w.root, NULL, NULL);
+    const char *huge = pki_write_text(w.pki, "huge.crl", "");
+    cr_assert_eq(truncate(huge, 1 << 30), 0);
     const struct {
         const char *file, *said;
     } rows[] = {
@@ -140,6 +231,9 @@ Test(crl, what_cannot_be_read_is_refused_by_name)
         {pki_write_text(w.pki, "broken.crl", "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n"), ""},
         {w.root_file, "no CRL"},
         {"/", "not a file"},
+        {huge, "larger than"},
+        {pki_write_bytes(w.pki, "broken.der", (s2s_bytes){(const uint8_t *)"\x30\x03\x30\x01", 4}), ""},
+        {pki_write_crl(w.pki, "twice.crl", &(pki_crl){.issuer = ca, .uri = URI, .critical_oid = "2.5.29.28"}), ""},
         {pki_write_crl(w.pki, "delta.crl", &(pki_crl){.issuer = ca, .critical_oid = "2.5.29.27"}), "delta"},
         {pki_write_crl(w.pki, "indirect.crl", &(pki_crl){.issuer = ca, .indirect = true}), "indirect"},
     };

@@ -299,3 +299,29 @@ Test(dane, rules_of_a_remote_come_first)
     eku_policy_free(anchored);
     end();
 }
+
+/* DA-02, CE-01: an anchor that a record names is no way around the lists; a record of the leaf's own key (usage 3) asks for no path. */
+Test(dane, revoked_below_an_anchor_of_the_record)
+{
+    begin();
+    const pki_cert *ca = world_ca(&w, "CA", w.root, NULL, NULL);
+    const pki_cert *leaf = world_leaf(&w, ca, "server", NULL), *revoked = world_leaf(&w, ca, "server", NULL);
+    const char *list = pki_write_crl(w.pki, "ca.crl", &(pki_crl){.issuer = ca, .revoked = {revoked}});
+    eku_options o;
+    world_options(&w, &o);
+    o.dane = true;
+    o.crl_files = &list;
+    o.crl_files_len = 1;
+    eku_policy_replace(policy, world_make(&o));
+    const struct {
+        const char *name;
+        s2s_tlsa tlsa;
+    } rows[] = {{"whole", record(2, 0, 0, ca)}, {"hash", record(2, 0, 1, ca)}, {"the root's, whole", record(2, 0, 0, w.root)}};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        s2s_verdict v = ask(S2S_ACCEPTOR, (const pki_cert *[]){leaf, ca, NULL}, &rows[i].tlsa, 1);
+        cr_expect(v.trusted, "%s: %s", rows[i].name, v.reason);
+        v = ask(S2S_ACCEPTOR, (const pki_cert *[]){revoked, ca, NULL}, &rows[i].tlsa, 1);
+        cr_expect(!v.trusted && v.chain == S2S_CHAIN_REVOKED, "%s: %s", rows[i].name, v.reason);
+    }
+    end();
+}

@@ -50,3 +50,29 @@ Test(der, takes_only_the_tag_that_was_asked_for)
     cr_expect_eq(in.len, sizeof IN);
     cr_expect(eku__der_take(&in, 0x30, &value) && eku__der_take(&in, 0x04, &value) && in.len == 0);
 }
+
+/* The public key of a certificate, or nothing: whatever is cut off or replaced. */
+Test(der, public_key_of_what_is_hardly_a_certificate)
+{
+    static const struct {
+        const char *name, *octets;
+        size_t len;
+        bool ok;
+    } ROWS[] = {
+        {"with a version", "\x30\x10\x30\x0e\xa0\x00\x02\x00\x30\x00\x30\x00\x30\x00\x30\x00\x30\x00", 18, true},
+        {"without a version", "\x30\x0e\x30\x0c\x02\x00\x30\x00\x30\x00\x30\x00\x30\x00\x30\x00", 16, true},
+        {"nothing", "", 0, false},
+        {"no sequence", "\x04\x02\x30\x00", 4, false},
+        {"empty", "\x30\x00", 2, false},
+        {"no sequence in it", "\x30\x02\x04\x00", 4, false},
+        {"ends before the key", "\x30\x0a\x30\x08\x02\x00\x30\x00\x30\x00\x30\x00", 12, false},
+        {"no key at its end", "\x30\x0c\x30\x0a\x02\x00\x30\x00\x30\x00\x30\x00\x30\x00", 14, false},
+        {"a key that is no sequence", "\x30\x0e\x30\x0c\x02\x00\x30\x00\x30\x00\x30\x00\x30\x00\x04\x00", 16, false},
+    };
+    for (size_t i = 0; i < COUNT(ROWS); i++) {
+        s2s_bytes key = {NULL, 0};
+        cr_expect_eq(eku__der_spki((s2s_bytes){(const uint8_t *)ROWS[i].octets, ROWS[i].len}, &key), ROWS[i].ok, "%s", ROWS[i].name);
+        cr_expect(ROWS[i].ok ? key.ptr == (const uint8_t *)ROWS[i].octets + ROWS[i].len - 2 && key.len == 2 : key.len == 0, "%s",
+                  ROWS[i].name);
+    }
+}

@@ -72,7 +72,8 @@ Test(facts, name_with_a_nul_inside_is_not_cut_but_unusable)
     static const pki_name NAMES[] = {{PKI_DNS, "a.example\0.evil.example", 23},
                                      {PKI_SRV, "_xmpp-server.a.example\0.evil", 28},
                                      {PKI_XMPP, "a.example\0", 10},
-                                     {PKI_SRV_UTF8, "_xmpp-server.a.example", 0}};
+                                     {PKI_SRV_UTF8, "_xmpp-server.a.example", 0},
+                                     {PKI_SRV, "", 0}};
     for (size_t i = 0; i < COUNT(NAMES); i++) {
         eku__facts f = read_one(pki_make(p, &(pki_spec){.names = {NAMES[i], {PKI_DNS, "good.example"}}}));
         cr_expect_eq(f.certs->names_len, 1, "%zu", i);

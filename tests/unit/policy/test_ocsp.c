@@ -29,6 +29,9 @@ Test(ocsp, off_soft_must)
                                                            .ekus = {"1.3.6.1.5.5.7.3.9"}});
     const pki_cert *impostor = pki_make(w.pki, &(pki_spec){.cn = "Responder", .issuer = ca, .ekus = {"server"}});
     const pki_cert *stranger = pki_make(w.pki, &(pki_spec){.cn = "Stranger", .ca = true});
+    static uint8_t large[(64 << 10) + 1];
+    s2s_bytes good = pki_make_ocsp(w.pki, &(pki_ocsp){leaf, ca});
+    memcpy(large, good.ptr, good.len);
     const struct {
         const char *name;
         s2s_bytes staple;
@@ -60,6 +63,8 @@ Test(ocsp, off_soft_must)
         {"by a stranger, revoked", pki_make_ocsp(w.pki, &(pki_ocsp){leaf, ca, .signer = stranger,
                                                                    .status = PKI_OCSP_REVOKED}),
          S2S_REVOCATION_UNCHECKED, "verify"},
+        {"the responder's failure", {(const uint8_t *)"\x30\x03\x0a\x01\x06", 5}, S2S_REVOCATION_UNCHECKED, "verify"},
+        {"larger than is read", {large, sizeof large}, S2S_REVOCATION_UNCHECKED, "verify"},
         {"junk", {(const uint8_t *)"junk", 4}, S2S_REVOCATION_UNCHECKED, "verify"},
     };
     eku_policy *off = with_ocsp(EKU_OCSP_OFF), *soft = with_ocsp(EKU_OCSP_SOFT), *must = with_ocsp(EKU_OCSP_MUST);

@@ -340,3 +340,95 @@ Test(policy, memory_that_runs_out_is_an_error_and_no_leak)
     w.env.fail_after = -1;
     world_end(&w);
 }
+
+/* What our own certificate permits is read from it, its CAs included; one that cannot be read explains nothing. */
+Test(policy, refusals_are_explained_by_our_own_certificate)
+{
+    world_begin(&w);
+    const pki_cert *both = world_ca(&w, "Both", w.root, NULL, NULL), *narrow = world_ca(&w, "Narrow", w.root, "server", NULL),
+                   *full = world_ca(&w, "Full", w.root, "server", "client");
+    const struct {
+        const pki_cert *leaf, *ca;
+        const char *want;
+    } rows[] = {
+        {world_leaf(&w, both, "server", NULL), both, "serverAuth only"},
+        {world_leaf(&w, both, "client", NULL), both, "2026"}, /* the general words: it has what is asked for */
+        {world_leaf(&w, both, "server", "client"), full, "2026"},
+        {world_leaf(&w, both, NULL, NULL), both, "2026"},
+        {world_leaf(&w, narrow, "server", "client"), narrow, "a CA above our certificate has serverAuth only"},
+        {world_leaf(&w, narrow, NULL, NULL), narrow, "a CA above our certificate has serverAuth only"},
+        {NULL, NULL, "2026"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        s2s_bytes chain[2] = {{(const uint8_t *)"junk", 4}, {(const uint8_t *)"junk", 4}};
+        char out[S2S_TEXT_MAX] = "";
+        s2s_refusal r = {.size = sizeof r, .role = S2S_INITIATOR, .chain = chain, .chain_len = 2, .alert = -1,
+                         .by = S2S_REFUSED_BY_SASL, .text = S2S_STR("unsuitable certificate purpose")};
+        if (rows[i].leaf) {
+            chain[0] = pki_der(rows[i].leaf);
+            chain[1] = pki_der(rows[i].ca);
+        }
+        s2s_policy face = eku_policy_interface(w.tolerant);
+        cr_expect(face.ops->explain_refusal(face.self, &r, out), "%zu", i);
+        cr_expect_not_null(strstr(out, rows[i].want), "%zu: %s", i, out);
+        r.chain_len = 0;
+        cr_expect(face.ops->explain_refusal(face.self, &r, out) && strstr(out, "2026"), "%zu: %s", i, out);
+    }
+    world_end(&w);
+}
+
+/* For several threads: the same verdicts by one set of anchors and rules, which nobody can change any more, freed in any order. */
+Test(policy, shared_is_the_same_and_closed)
+{
+    for (unsigned order = 0; order < 4; order++) {
+        world_begin(&w);
+        const pki_cert *leaf = world_leaf(&w, w.root, "server", NULL), *chain[] = {leaf, NULL};
+        eku_policy *one = world_policy(&w, EKU_TOLERANT, w.root_file), *two = NULL, *three = NULL;
+        cr_assert_eq(world_remote(one, "strict.example", EKU_STRICT), S2S_OK);
+        cr_assert_eq(eku_policy_share(one, &two), S2S_OK);
+        cr_assert_eq(eku_policy_share(two, &three), S2S_OK, "what is shared can be shared again");
+        eku_policy *all[] = {one, two, three};
+        for (size_t i = 0; i < 3; i++) {
+            cr_expect_eq(world_remote(all[i], "late.example", EKU_STRICT), S2S_E_STATE, "%zu", i);
+            cr_expect(world_judge(all[i], S2S_INITIATOR, chain).trusted, "%zu", i);
+            cr_expect_not(world_judge_as(all[i], S2S_INITIATOR, "strict.example", time(NULL), chain).trusted, "%zu", i);
+        }
+        for (size_t i = 0; i < 3; i++) { /* and those that are left go on */
+            size_t gone = (i + order) % 3;
+            if (order == 3) { /* a reload */
+                eku_policy_replace(all[gone], world_policy(&w, EKU_STRICT, w.root_file));
+                cr_expect_not(world_judge(all[gone], S2S_INITIATOR, chain).trusted, "%zu", i);
+            }
+            eku_policy_free(all[gone]);
+            if (i < 2)
+                cr_expect(world_judge(all[(gone + 1) % 3], S2S_INITIATOR, chain).trusted, "%u %zu", order, i);
+        }
+        world_end(&w);
+    }
+}
+
+Test(policy, options_that_make_no_sense_are_refused)
+{
+    world_begin(&w);
+    char why[S2S_TEXT_MAX];
+    eku_policy *p = NULL;
+    eku_options o;
+    world_options(&w, &o);
+    o.mode = (eku_mode)99;
+    cr_expect_eq(eku_policy_new(&o, &p, why), S2S_E_INVAL);
+    world_options(&w, &o);
+    o.env = NULL;
+    cr_expect_eq(eku_policy_new(&o, &p, why), S2S_E_INVAL);
+    world_options(&w, &o);
+    o.size = 1;
+    cr_expect_eq(eku_policy_new(&o, &p, why), S2S_E_INVAL);
+    cr_expect_null(p);
+    eku_remote r;
+    eku_remote_init(&r, "a.example");
+    r.match = NULL;
+    cr_expect_eq(eku_policy_add_remote(w.tolerant, &r, why), S2S_E_INVAL);
+    eku_remote_init(&r, "a.example");
+    r.size = 1;
+    cr_expect_eq(eku_policy_add_remote(w.tolerant, &r, why), S2S_E_INVAL);
+    world_end(&w);
+}

@@ -59,7 +59,8 @@ Test(refusal, with_our_certificate)
 {
     static const eku__own SERVER = {.known = true, .server = true}, CLIENT = {.known = true, .client = true},
                           BOTH = {.known = true, .server = true, .client = true},
-                          CA = {.known = true, .server = true, .client = true, .ca_forbids_client = true}, UNKNOWN = {0};
+                          CA = {.known = true, .server = true, .client = true, .ca_forbids_client = true}, UNKNOWN = {0},
+                          NEITHER = {.known = true};
     static const struct {
         const char *text;
         int alert;
@@ -85,9 +86,13 @@ Test(refusal, with_our_certificate)
          S2S_INITIATOR, &SERVER, "serverAuth only", "clientAuth"},
         {"no serverAuth", -1, S2S_REFUSED_BY_SASL, S2S_INITIATOR, &CLIENT, "misses serverAuth", "purpose"},
         {"", -1, S2S_REFUSED_BY_SILENCE, S2S_INITIATOR, &SERVER, "offers no EXTERNAL", "serverAuth only"},
+        {"", -1, S2S_REFUSED_BY_SILENCE, S2S_INITIATOR, &NEITHER, "offers no EXTERNAL", "lacks clientAuth"},
         {"", -1, S2S_REFUSED_BY_SILENCE, S2S_INITIATOR, &BOTH, "offers no EXTERNAL", "does not trust"},
         {"", -1, S2S_REFUSED_BY_SILENCE, S2S_INITIATOR, &UNKNOWN, "offers no EXTERNAL", "does not trust"},
         {"", 43, S2S_REFUSED_BY_ALERT, S2S_ACCEPTOR, &CLIENT, "needs serverAuth", "refused our certificate"},
+        {"", 43, S2S_REFUSED_BY_ALERT, S2S_ACCEPTOR, &SERVER, "purpose", "alert 43"},
+        {"", 43, S2S_REFUSED_BY_ALERT, S2S_ACCEPTOR, &UNKNOWN, "purpose", "alert 43"},
+        {"", 45, S2S_REFUSED_BY_ALERT, S2S_ACCEPTOR, &CLIENT, "expired", "alert 45"},
         {"go away", -1, S2S_REFUSED_BY_STREAM_ERROR, S2S_INITIATOR, &SERVER, NULL, NULL},
         {"", 40, S2S_REFUSED_BY_ALERT, S2S_INITIATOR, &SERVER, NULL, NULL},
     };
