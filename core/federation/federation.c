@@ -241,6 +241,7 @@ static void unmake(s2s_federation *f)
     s2s_setup_free(f->setup);
     s2s__table_free(&f->links);
     s2s__rates_free(f);
+    s2s__slow_free(f);
     s2s__table_free(&f->origins);
     s2s__questions_free(f);
     explicit_bzero(&f->secret, sizeof f->secret);
@@ -287,6 +288,8 @@ s2s_err s2s_federation_new(const s2s_federation_options *given, s2s_federation *
     s2s_err err = make_secret(f, options->dialback_secret);
     if (err == S2S_OK)
         err = s2s__table_init(&f->links, env);
+    if (err == S2S_OK)
+        err = s2s__table_init(&f->slow, env);
     if (err == S2S_OK)
         err = s2s__rates_init(f);
     if (err == S2S_OK)

@@ -23,6 +23,7 @@ typedef struct s2s__link s2s__link;
 typedef struct s2s__stream s2s__stream;
 typedef struct s2s__claim s2s__claim;
 typedef struct s2s__rate s2s__rate;
+typedef struct s2s__slow s2s__slow;
 typedef struct s2s__origin s2s__origin;
 
 typedef struct s2s__domain {
@@ -83,6 +84,8 @@ struct s2s__stream {
     s2s__origin *origin; /* of its connection (acceptor) */
     s2s__rate *rate; /* of its remote domain; NULL: not limited */
     s2s__stream *next_sharer, *prev_sharer; /* of that */
+    s2s__slow *slow; /* the local domain that it has brought a stanza to, and waits for; NULL: none */
+    s2s__stream *next_waiting, *prev_waiting; /* of that */
     /* options.taken_later: what was delivered and is not safe yet */
     s2s__stream *next_unsafe, *prev_unsafe;
     uint64_t pulled, safe;       /* stanzas, those that were rejected included; and those known to be safe */
@@ -189,6 +192,7 @@ struct s2s_federation {
     s2s__table origins; /* of these, by address */
     s2s__told told_away[S2S__CAP_ADDRESS + 1];
     s2s__table links; /* by local and remote */
+    s2s__table slow;  /* local domains that s2s_federation_pause_to() has named */
     s2s_verdict told; /* lent with the information about a stream */
     s2s_dialback_secret secret;
     bool bidi;
@@ -269,7 +273,11 @@ void s2s__rate_leave(s2s__stream *s);
 void s2s__rate_heard(s2s__stream *s, size_t bytes);
 /* Was its bucket empty, and is it not full again? */
 bool s2s__rate_slows(const s2s__stream *s);
-/* Pauses it, or reads on, as f->paused and its rate have it. */
+/* slow.c: the stream has delivered `brought`; it is freed; the object is. */
+void s2s__slow_look(s2s__stream *s, const s2s_stanza *brought);
+void s2s__slow_leave(s2s__stream *s);
+void s2s__slow_free(s2s_federation *f); /* also half made */
+/* Pauses it, or reads on, as f->paused, its rate and its slow local domain have it. */
 void s2s__stream_flow(s2s__stream *s);
 /* hold.c: a stanza was added to the link's queue. S2S_OK, or S2S_E_AGAIN: its sender is held. */
 s2s_err s2s__hold_pushed(s2s__link *link);

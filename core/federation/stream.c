@@ -65,6 +65,7 @@ void s2s__stream_free(s2s__stream *s)
     s2s_federation *f = s->f;
     forget_question(s);
     s2s__taken_drop(s);
+    s2s__slow_leave(s);
     if (s->prev)
         s->prev->next = s->next;
     else
@@ -320,6 +321,7 @@ static void on_stanza(void *owner, const s2s_stanza *stanza)
     s->stanzas_in++;
     bool before = s->f->paused;
     s2s__federation_deliver(s->f, stanza);
+    s2s__slow_look(s, stanza);
     if (s->stanzas_in == 1)
         s2s__stream_flow(s); /* it is not new any more */
     if (s->f->paused && !before)

@@ -30,12 +30,20 @@ typedef struct listener {
     unix_socket socket;
 } listener;
 
+/* How far it is behind with what is sent to it. */
+typedef enum client_pace {
+    KEEPS_UP,
+    SLOW, /* senders pause */
+    FULL, /* and what comes all the same bounces */
+} client_pace;
+
 typedef struct client {
     struct client *next;
     components *owner;
     component_stream *stream;
     const config_account *account; /* once attached, and until detached */
-    char *waits_for; /* the remote domain for whose sake it is paused; NULL: none */
+    client_pace pace;
+    char *waits_for; /* the domain for whose sake it is paused, its own too, in normal form; NULL: none */
 } client;
 
 struct components {
@@ -79,6 +87,23 @@ bool components_attached(const components *c, s2s_str domain)
     return account && *slot_of(c, account);
 }
 
+static void log_client(const client *k, s2s_level level, const char *message, const char *why)
+{
+    s2s_field fields[] = {{"domain", s2s_str_of(k->account->domain)},
+                          {"address", s2s_str_of(component_stream_address(k->stream))},
+                          {"why", s2s_str_of(why)}};
+    s2s__log(k->owner->env, level, message, fields, why && *why ? 3 : 2);
+}
+
+/* Once until it has caught up. */
+static void note_full(client *k)
+{
+    if (k->pace != SLOW)
+        return;
+    k->pace = FULL;
+    log_client(k, S2S_LOG_WARN, "component too far behind, stanzas for it bounce", NULL);
+}
+
 s2s_err components_deliver(components *c, s2s_str domain, const s2s_stanza *stanza)
 {
     const config_account *account = components_account(c, domain);
@@ -86,18 +111,35 @@ s2s_err components_deliver(components *c, s2s_str domain, const s2s_stanza *stan
     if (!to)
         return S2S_E_NOTFOUND;
     s2s_err err = component_stream_send(to->stream, stanza);
+    if (err == S2S_E_LIMIT)
+        note_full(to);
     return err == S2S_E_STATE ? S2S_E_NOTFOUND : err;
 }
 
-bool components_slow(const components *c)
+bool components_slow(const components *c, s2s_str domain)
+{
+    const config_account *account = c->slow > 0 ? components_account(c, domain) : NULL;
+    const client *k = account ? *slot_of(c, account) : NULL;
+    return k && k->pace != KEEPS_UP;
+}
+
+bool components_any_slow(const components *c)
 {
     return c->slow > 0;
+}
+
+static bool still_waits(const components *c, const client *k)
+{
+    s2s_str domain = s2s_str_of(k->waits_for);
+    if (!k->waits_for || !k->account)
+        return false;
+    return components_has(c, domain) ? components_slow(c, domain) : c->ops->held(c->user, k->account->domain, domain);
 }
 
 void components_resume(components *c)
 {
     for (client *k = c->clients; k; k = k->next) {
-        if (k->waits_for && k->account && c->ops->held(c->user, k->account->domain, s2s_str_of(k->waits_for)))
+        if (still_waits(c, k))
             continue;
         s2s__free(c->env, k->waits_for);
         k->waits_for = NULL;
@@ -106,14 +148,6 @@ void components_resume(components *c)
 }
 
 /* -- what the streams report --------------------------------------------------------------------------- */
-
-static void log_client(const client *k, const char *message, const char *why)
-{
-    s2s_field fields[] = {{"domain", s2s_str_of(k->account->domain)},
-                          {"address", s2s_str_of(component_stream_address(k->stream))},
-                          {"why", s2s_str_of(why)}};
-    s2s__log(k->owner->env, S2S_LOG_INFO, message, fields, why && *why ? 3 : 2);
-}
 
 static const config_account *on_account(void *user, s2s_str to)
 {
@@ -131,34 +165,49 @@ static bool on_attach(void *user, const config_account *account)
         return false;
     *slot = k;
     k->account = account;
-    log_client(k, "component attached", NULL);
+    log_client(k, S2S_LOG_INFO, "component attached", NULL);
     return true;
+}
+
+static void wait_for(client *k, s2s_str address)
+{
+    s2s_jid jid;
+    char domain[S2S_DOMAIN_MAX + 1];
+    const s2s_env *env = k->owner->env;
+    s2s__free(env, k->waits_for); /* without memory it goes on whenever any does */
+    k->waits_for = s2s_jid_split(address, &jid) == S2S_OK && s2s_domain_normalise(jid.domain, domain) == S2S_OK
+                       ? s2s__strdup(env, s2s_str_of(domain))
+                       : NULL;
 }
 
 static bool on_stanza(void *user, const s2s_stanza *stanza)
 {
     client *k = user;
     const components *c = k->owner;
-    s2s_jid to;
     switch (c->ops->stanza(c->user, stanza)) {
     case COMPONENT_GOES_ON: return true;
-    case COMPONENT_PAUSES: return false;
-    case COMPONENT_WAITS_FOR_REMOTE:
-        s2s__free(c->env, k->waits_for); /* without memory it goes on whenever any does */
-        k->waits_for = s2s_jid_split(stanza->to, &to) == S2S_OK ? s2s__strdup(c->env, to.domain) : NULL;
-        return false;
+    case COMPONENT_WAITS_FOR_ITSELF: wait_for(k, stanza->from); return false;
+    case COMPONENT_WAITS_FOR_RECIPIENT: wait_for(k, stanza->to); return false;
     }
     return true;
 }
 
+static void set_slow(client *k, bool slow)
+{
+    components *c = k->owner;
+    if (!k->account || slow == (k->pace != KEEPS_UP))
+        return;
+    if (slow)
+        c->slow++;
+    else
+        c->slow--;
+    k->pace = slow ? SLOW : KEEPS_UP;
+    c->ops->slow(c->user, k->account->domain, slow);
+}
+
 static void on_slow(void *user, bool slow)
 {
-    components *c = ((client *)user)->owner;
-    if (slow) {
-        c->slow++;
-    } else if (--c->slow == 0) {
-        c->ops->drained(c->user);
-    }
+    set_slow(user, slow);
 }
 
 static void on_detached(void *user, const char *why)
@@ -166,7 +215,7 @@ static void on_detached(void *user, const char *why)
     client *k = user;
     if (!k->account)
         return; /* components_replace() has told of it */
-    log_client(k, "component detached", why);
+    log_client(k, S2S_LOG_INFO, "component detached", why);
     *slot_of(k->owner, k->account) = NULL;
     k->account = NULL;
 }
@@ -214,13 +263,20 @@ static void on_gone(void *user)
 
 static void move_client(client *k)
 {
-    if (k->account) {
-        const config_account *now = components_account(k->owner, s2s_str_of(k->account->domain));
-        if (!now)
-            log_client(k, "component detached", "its account is not in the configuration any more");
-        else
-            *slot_of(k->owner, now) = k;
-        k->account = now;
+    const config_account *now = k->account ? components_account(k->owner, s2s_str_of(k->account->domain)) : NULL;
+    if (!now)
+        return;
+    *slot_of(k->owner, now) = k;
+    k->account = now;
+}
+
+/* Where its account is gone; when all others have moved, as senders go on. */
+static void leave_client(client *k)
+{
+    if (k->account && !components_account(k->owner, s2s_str_of(k->account->domain))) {
+        set_slow(k, false);
+        log_client(k, S2S_LOG_INFO, "component detached", "its account is not in the configuration any more");
+        k->account = NULL;
     }
     component_stream_renew(k->stream);
 }
@@ -240,9 +296,11 @@ s2s_err components_replace(components *c, const config_account *accounts, size_t
     c->by_domain = by_domain;
     c->accounts = accounts;
     c->accounts_len = accounts_len;
+    for (client *k = c->clients; k; k = k->next)
+        move_client(k);
     for (client *k = c->clients, *next; k; k = next) {
         next = k->next;
-        move_client(k);
+        leave_client(k);
     }
     return S2S_OK;
 }

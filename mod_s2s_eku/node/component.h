@@ -15,8 +15,8 @@ typedef struct components components;
 
 typedef enum component_next {
     COMPONENT_GOES_ON,
-    COMPONENT_PAUSES,           /* until components_resume() */
-    COMPONENT_WAITS_FOR_REMOTE, /* the same, but not while ops->held says so of the domain that the stanza was for */
+    COMPONENT_WAITS_FOR_ITSELF,    /* until it has read enough of what is for it */
+    COMPONENT_WAITS_FOR_RECIPIENT, /* until the component that the stanza was for has, or while ops->held says so of its remote domain */
 } component_next;
 
 /* May call components_deliver and components_resume, not _free. */
@@ -27,8 +27,8 @@ typedef struct components_ops {
     bool (*held)(void *user, const char *domain, s2s_str remote);
     /* Was taken by components_deliver() but did not go out, and nothing is attached any more. Lent, without `inner`. */
     void (*undelivered)(void *user, const s2s_stanza *stanza);
-    /* No component is far behind any more: components_slow() is false again. */
-    void (*drained)(void *user);
+    /* The component of `domain` is far behind: whoever produces stanzas for it should pause; or it is not any more, or is gone. */
+    void (*slow)(void *user, const char *domain, bool slow);
     /* components_stop() is done: components_free() may follow. */
     void (*stopped)(void *user);
 } components_ops;
@@ -51,9 +51,11 @@ bool components_has(const components *c, s2s_str domain);
 bool components_attached(const components *c, s2s_str domain);
 /* S2S_OK: taken. Else not: S2S_E_NOTFOUND (nothing attached), S2S_E_LIMIT (too far behind), S2S_E_NOMEM. */
 s2s_err components_deliver(components *c, s2s_str domain, const s2s_stanza *stanza);
-/* Some component is far behind: whoever produces stanzas should pause until ops->drained. */
-bool components_slow(const components *c);
-void components_resume(components *c); /* all but those that wait for a remote domain that ops->held names */
+/* ops->slow has said so of this one, or of any. */
+bool components_slow(const components *c, s2s_str domain);
+bool components_any_slow(const components *c);
+/* All but those that still have to wait. */
+void components_resume(components *c);
 
 /* Listens no more; each component gets what is queued and </stream:stream>; then ops->stopped, from the loop. Bounded by
  * limits.close_ms. */

@@ -491,10 +491,8 @@ s2s_err component_stream_send(component_stream *s, const s2s_stanza *stanza)
 {
     if (s->state != EXPECT_STANZA)
         return S2S_E_STATE;
-    if (s->queue.bytes >= COMPONENT_HARD_BYTES) {
-        end_stream(s, S2S_COND_RESOURCE_CONSTRAINT, "the component is too far behind", true);
+    if (s->queue.bytes >= COMPONENT_HARD_BYTES)
         return S2S_E_LIMIT;
-    }
     s2s_err err = component_queue_stanza(&s->queue, stanza);
     if (err != S2S_OK)
         return err;

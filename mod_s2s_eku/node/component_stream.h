@@ -11,8 +11,8 @@
 
 /* Unsent bytes of one component from which senders are asked to pause, until half of it is sent. */
 #define COMPONENT_SOFT_BYTES 262144u
-/* Unsent bytes of one component at which it is cut off with resource-constraint, and what is unsent bounces. Senders do
- * not stop at once: what is being read from each of them still comes. */
+/* Unsent bytes of one component from which it takes no more, and what comes for it bounces. Senders do not stop at once: what is being
+ * read from each of them still comes. A component that takes nothing at all is cut off after limits.stall_ms. */
 #define COMPONENT_HARD_BYTES 8388608u
 
 typedef struct component_stream component_stream;
@@ -43,8 +43,8 @@ typedef struct component_stream_ops {
 s2s_err component_stream_accept(const s2s_env *env, uv_stream_t *listener, char *read_buf,
                                 const component_stream_ops *ops, void *user, component_stream **out);
 
-/* Queues a stanza for an attached component. S2S_OK; S2S_E_STATE: not attached; S2S_E_LIMIT: the hard maximum, it is being
- * cut off; S2S_E_NOMEM. Taken only if S2S_OK. */
+/* Queues a stanza for an attached component. S2S_OK; S2S_E_STATE: not attached; S2S_E_LIMIT: the hard
+ * maximum; S2S_E_NOMEM. Taken only if S2S_OK. */
 s2s_err component_stream_send(component_stream *s, const s2s_stanza *stanza);
 void component_stream_resume(component_stream *s);
 /* The accounts were replaced: asks ops->account for the one that it has once more, and closes if it is gone. The old ones may go

@@ -130,14 +130,13 @@ static bool on_deliver(void *user, const s2s_stanza *stanza)
 {
     node *n = user;
     route_if_permitted(n, stanza);
-    return n->stopping || !components_slow(n->components);
+    return true; /* workers_pause_to() pauses those that bring too much */
 }
 
 static void on_federation_drained(void *user)
 {
     node *n = user;
-    if (!components_slow(n->components))
-        components_resume(n->components);
+    components_resume(n->components);
 }
 
 static void on_stream(void *user, const s2s_stream_info *info, const s2s_close *end)
@@ -170,6 +169,14 @@ static bool on_held(void *user, const char *domain, s2s_str remote)
     return !n->stopping && workers_holds(n->workers, s2s_str_of(domain), remote);
 }
 
+static bool at_slow(const node *n, s2s_str address)
+{
+    s2s_jid jid;
+    char domain[S2S_DOMAIN_MAX + 1];
+    return s2s_jid_split(address, &jid) == S2S_OK && s2s_domain_normalise(jid.domain, domain) == S2S_OK &&
+           components_slow(n->components, s2s_str_of(domain));
+}
+
 static component_next on_component_stanza(void *user, const s2s_stanza *stanza)
 {
     node *n = user;
@@ -188,8 +195,12 @@ static component_next on_component_stanza(void *user, const s2s_stanza *stanza)
     if (n->stopping)
         return COMPONENT_GOES_ON;
     if (held)
-        return COMPONENT_WAITS_FOR_REMOTE;
-    return components_slow(n->components) ? COMPONENT_PAUSES : COMPONENT_GOES_ON;
+        return COMPONENT_WAITS_FOR_RECIPIENT;
+    if (!components_any_slow(n->components))
+        return COMPONENT_GOES_ON;
+    if (at_slow(n, stanza->from)) /* what it says may come back to it */
+        return COMPONENT_WAITS_FOR_ITSELF;
+    return at_slow(n, stanza->to) ? COMPONENT_WAITS_FOR_RECIPIENT : COMPONENT_GOES_ON;
 }
 
 static void on_undelivered(void *user, const s2s_stanza *stanza)
@@ -197,10 +208,14 @@ static void on_undelivered(void *user, const s2s_stanza *stanza)
     bounce(user, stanza, S2S_SE_SERVICE_UNAVAILABLE, "the component has disconnected");
 }
 
-static void on_components_drained(void *user)
+static void on_component_slow(void *user, const char *domain, bool slow)
 {
     node *n = user;
-    workers_resume(n->workers);
+    if (slow && !n->stopping)
+        workers_pause_to(n->workers, s2s_str_of(domain));
+    if (slow)
+        return;
+    workers_resume_to(n->workers, s2s_str_of(domain));
     components_resume(n->components);
 }
 
@@ -308,7 +323,7 @@ static s2s_err index_domains(const node *n, const config *c, name_index *out)
 
 s2s_err node_new(const node_options *options, FILE *errors, node **out)
 {
-    static const components_ops OPS = {on_component_stanza, on_held, on_undelivered, on_components_drained,
+    static const components_ops OPS = {on_component_stanza, on_held, on_undelivered, on_component_slow,
                                        on_components_stopped};
     const config *c = options->config;
     s2s_err err = S2S_E_NOMEM;

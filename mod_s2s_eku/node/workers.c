@@ -17,10 +17,9 @@ enum { SECRET_BYTES = 32 };
 
 static bool deliver(void *arg, const s2s_stanza *stanza)
 {
-    workers *w = ((worker *)arg)->w;
-    if (!w->ops->deliver(w->user, stanza))
-        w->gated = true;
-    return !w->gated;
+    const workers *w = ((worker *)arg)->w;
+    (void)w->ops->deliver(w->user, stanza);
+    return true;
 }
 
 static void tell_resume(void *arg)
@@ -164,7 +163,7 @@ void workers__read(worker *one)
     if (bits & WORKER_ROOM)
         one->sender_waits_room = false;
     one->reading = true;
-    bool empty = !w->gated && lane_read(&one->up, deliver, tell_resume, one);
+    bool empty = lane_read(&one->up, deliver, tell_resume, one);
     one->reading = false;
     tell_lost(one);
     if (empty && (one->bits & WORKER_ENDED)) {
@@ -173,14 +172,6 @@ void workers__read(worker *one)
         one->bits &= WORKER_ENDED;
         w->ops->drained(w->user);
     }
-}
-
-void workers_resume(workers *w)
-{
-    s2s_federation_resume(w->list[0].f);
-    w->gated = false;
-    for (size_t i = 1; i < w->len && !w->gated; i++)
-        workers__read(&w->list[i]);
 }
 
 /* -- standing still ------------------------------------------------------------------------------------ */
@@ -412,6 +403,8 @@ static s2s_err begin_several(workers *w, s2s_federation_options *common, uint8_t
     if (err != S2S_OK)
         return err;
     w->has_lock = true;
+    if (workers__slow_begin(w) != S2S_OK)
+        return S2S_E_NOMEM;
     uv_prepare_init(w->loop, &w->flush);
     w->flush.data = w;
     uv_prepare_start(&w->flush, on_flush);
@@ -492,7 +485,6 @@ void workers_stop(workers *w)
     if (w->stopping)
         return;
     w->stopping = true;
-    w->gated = false;
     if (w->running == 0) {
         stop_without_federations(w);
         return;
@@ -503,8 +495,6 @@ void workers_stop(workers *w)
         else
             close_loop(&w->list[i]);
     }
-    for (size_t i = 1; i < w->len; i++)
-        workers__read(&w->list[i]); /* what waited at the gate */
 }
 
 static void free_one(worker *one)
@@ -528,6 +518,7 @@ void workers_free(workers *w)
         uv_cond_destroy(&w->parked);
         uv_cond_destroy(&w->released);
     }
+    workers__slow_end(w);
     s2s__table_free(&w->key);
     s2s__free(w->env, w->list);
     s2s__free(w->env, w);

@@ -21,7 +21,7 @@ typedef struct workers_options {
     const s2s_federation_options *federation; /* dns, dialback_secret, bidi; lent for the call */
     const s2s_policy *policies; /* of each worker; lent for the call */
     size_t len;
-    const s2s_federation_ops *ops; /* called from the main loop; `owns` is not */
+    const s2s_federation_ops *ops; /* called from the main loop; `owns` is not. `deliver` says true: workers_pause_to() pauses */
     void *user;
 } workers_options;
 
@@ -43,7 +43,9 @@ s2s_err workers_send(workers *w, s2s_str remote, const s2s_stanza *stanza);
 bool workers_holds(const workers *w, s2s_str local, s2s_str remote);
 /* What a stanza that was not taken is answered with; `*text` may become NULL. */
 s2s_stanza_error workers_send_error(s2s_err err, const char **text);
-void workers_resume(workers *w); /* as s2s_federation_resume */
+/* As s2s_federation_pause_to and _resume_to; `local` in normal form. A worker with a thread learns of it a little later. */
+void workers_pause_to(workers *w, s2s_str local);
+void workers_resume_to(workers *w, s2s_str local);
 
 /* Between the two all other workers stand still, and their objects may be used from the main loop. May be nested. */
 void workers_park(workers *w);

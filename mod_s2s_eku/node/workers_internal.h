@@ -14,7 +14,10 @@ enum {
     WORKER_RESUME = 4u,  /* to the worker: go on reading */
     WORKER_STOP = 8u,    /* to the worker */
     WORKER_DRAINED = 16u, /* to the main loop: a pair holds its senders no more */
+    WORKER_SLOW = 32u,   /* to the worker: workers__slow_look() */
 };
+
+typedef struct slow_domain slow_domain;
 
 typedef enum worker_state { WORKER_MADE, WORKER_RUNS, WORKER_OVER } worker_state;
 
@@ -65,7 +68,6 @@ struct workers {
     uv_prepare_t flush; /* hands over what a turn of the main loop has written */
     uv_check_t turn;    /* and this notes what it has read */
     bool has_flush;
-    bool gated; /* ops->deliver said false: the lanes up wait */
     bool stopping;
     size_t running;    /* workers that have not stopped */
     unsigned closing;  /* handles of the main loop */
@@ -74,6 +76,9 @@ struct workers {
     uv_cond_t parked, released;
     bool halt; /* under the lock */
     bool has_lock;
+    uv_mutex_t slow_lock;
+    slow_domain *slow; /* under it */
+    bool has_slow;
 };
 
 static inline worker *workers__owner(const workers *w, s2s_str remote)
@@ -97,6 +102,11 @@ s2s_err workers__held_begin(worker *one);
 void workers__held_end(worker *one);
 void workers__held_note(worker *one, const s2s_stanza *stanza);
 void workers__held_look(worker *one);
+
+/* workers_slow.c. The worker's thread: pauses and resumes as it stands now. _end takes what _begin has left. */
+s2s_err workers__slow_begin(workers *w);
+void workers__slow_end(workers *w);
+void workers__slow_look(worker *one);
 
 /* workers_event.c: an event as a note in the lane up. */
 void workers__event_write(worker *one, const s2s_stream_info *info, const s2s_close *end);

@@ -132,6 +132,8 @@ static void on_wake(uv_async_t *wake)
     unsigned bits = atomic_exchange(&one->down_bits, 0); /* first: what was written before them is read before they count */
     (void)lane_read(&one->down, send_out, tell_room, one);
     take(one);
+    if (bits & WORKER_SLOW)
+        workers__slow_look(one);
     if (bits & WORKER_RESUME)
         s2s_federation_resume(one->f);
     if (bits & WORKER_STOP)

@@ -40,7 +40,7 @@ static component_next on_stanza(void *user, const s2s_stanza *st)
     r->taken++;
     if (!(r->how & HOW_PAUSES) || r->taken % 2)
         return COMPONENT_GOES_ON;
-    return r->taken % 4 ? COMPONENT_PAUSES : COMPONENT_WAITS_FOR_REMOTE;
+    return r->taken % 4 ? COMPONENT_WAITS_FOR_ITSELF : COMPONENT_WAITS_FOR_RECIPIENT;
 }
 
 static bool on_held(void *user, const char *domain, s2s_str remote)
@@ -57,9 +57,9 @@ static void on_undelivered(void *user, const s2s_stanza *st)
     r->undelivered++;
 }
 
-static void on_drained(void *user)
+static void on_slow(void *user, const char *domain, bool slow)
 {
-    fuzz_must(!components_slow(((room *)user)->c));
+    fuzz_must(components_slow(((room *)user)->c, s2s_str_of(domain)) == slow);
 }
 
 static void on_stopped(void *user)
@@ -69,7 +69,7 @@ static void on_stopped(void *user)
 
 static void open_room(room *r, unsigned how)
 {
-    static const components_ops OPS = {on_stanza, on_held, on_undelivered, on_drained, on_stopped};
+    static const components_ops OPS = {on_stanza, on_held, on_undelivered, on_slow, on_stopped};
     char address[128], why[S2S_TEXT_MAX] = "";
     memset(&r->t, 0, sizeof r->t);
     test_env_init(&r->t);

@@ -54,7 +54,7 @@ typedef struct s2s_stream_info {
 
 #define S2S_FEDERATION_ABI 2u
 /* Called on the loop's thread, `deliver` also from within s2s_federation_send and _stop. They may call
- * s2s_federation_send, _resume, _stop and _answer, and only `stopped` may call _free; `owns` may call nothing. */
+ * s2s_federation_send, _resume, _pause_to, _resume_to, _stop and _answer, and only `stopped` may call _free; `owns` may call nothing. */
 typedef struct s2s_federation_ops {
     uint32_t abi; /* S2S_FEDERATION_ABI */
     /* A stanza for one of our domains: from an authorised pair, or an error for a stanza that could not be
@@ -203,6 +203,13 @@ S2S_API bool s2s_federation_holds(s2s_federation *f, s2s_str local, s2s_str remo
 S2S_API s2s_err s2s_federation_post(s2s_federation *f, const s2s_stanza *stanza);
 /* Goes on reading after ops->deliver returned false; else does nothing. */
 S2S_API void s2s_federation_resume(s2s_federation *f);
+/* Who answers for `local` (a domain in any form) takes no more for now: a stream that brings a stanza to it is not read on until
+ * s2s_federation_resume_to(); other streams are. The stanza was delivered all the same, and a few more may come from each
+ * stream: what was decrypted already. May be called from within ops->deliver, and again. S2S_OK; S2S_E_SYNTAX, S2S_E_NOMEM:
+ * nothing pauses. */
+S2S_API s2s_err s2s_federation_pause_to(s2s_federation *f, s2s_str local);
+/* Streams that wait for `local` are read on, in turns, until it is slow again. Does nothing if it is not slow. */
+S2S_API void s2s_federation_resume_to(s2s_federation *f, s2s_str local);
 /* With options.taken_later: the stanzas of the first `count` calls of ops->deliver are safe. Never less than before. */
 S2S_API void s2s_federation_taken(s2s_federation *f, uint64_t count);
 /* The late answer to a policy's S2S_E_PENDING; `verdict` is copied. Not from within `judge`. S2S_E_NOTFOUND: it was answered, or the

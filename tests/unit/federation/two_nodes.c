@@ -76,6 +76,8 @@ static bool deliver(void *user, const s2s_stanza *st)
                    S2S_FMT(st->id), S2S_FMT(st->from), S2S_FMT(st->inner));
     cr_assert_lt(n->count, (size_t)NODE_KEPT);
     n->received[n->count++] = strdup(line);
+    if (n->slows)
+        cr_assert_eq(s2s_federation_pause_to(n->f, s2s_str_of(n->domain)), S2S_OK);
     return !n->hold;
 }
 

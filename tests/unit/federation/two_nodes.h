@@ -40,6 +40,7 @@ typedef struct node {
     char *received[NODE_KEPT]; /* "kind type id from inner" */
     size_t count;
     bool hold;           /* deliver returns false */
+    bool slows;          /* deliver makes its domain slow */
     size_t drained, established, ended;
     s2s_close last_end;
     bool stopped;

@@ -41,8 +41,8 @@ static component_next on_stanza(void *user, const s2s_stanza *st)
     remember(f, st);
     s2s_jid to;
     if (f->held_for && s2s_jid_split(st->to, &to) == S2S_OK && s2s_str_eq(to.domain, s2s_str_of(f->held_for)))
-        return COMPONENT_WAITS_FOR_REMOTE;
-    return f->pause_every == 0 || f->stanzas % f->pause_every != 0 ? COMPONENT_GOES_ON : COMPONENT_PAUSES;
+        return COMPONENT_WAITS_FOR_RECIPIENT;
+    return f->pause_every == 0 || f->stanzas % f->pause_every != 0 ? COMPONENT_GOES_ON : COMPONENT_WAITS_FOR_RECIPIENT;
 }
 
 static bool on_held(void *user, const char *domain, s2s_str remote)
@@ -59,9 +59,13 @@ static void on_undelivered(void *user, const s2s_stanza *st)
     remember(f, st);
 }
 
-static void on_drained(void *user)
+static void on_slow(void *user, const char *domain, bool slow)
 {
-    ((fixture *)user)->drained++;
+    fixture *f = user;
+    cr_expect_eq(components_slow(f->components, s2s_str_of(domain)), slow);
+    f->drained += !slow;
+    if (!slow)
+        components_resume(f->components);
 }
 
 static void on_stopped(void *user)
@@ -71,7 +75,7 @@ static void on_stopped(void *user)
 
 void fixture_start(fixture *f)
 {
-    static const components_ops OPS = {on_stanza, on_held, on_undelivered, on_drained, on_stopped};
+    static const components_ops OPS = {on_stanza, on_held, on_undelivered, on_slow, on_stopped};
     memset(f, 0, sizeof *f);
     test_env_init(&f->t);
     f->in_order = true;
