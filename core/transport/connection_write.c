@@ -55,8 +55,9 @@ static void on_written(uv_write_t *req, int status)
         s2s__conn_drive(c);
         return;
     }
-    s2s__conn_flush(c);
-    if (!c->over)
+    if (c->over)
+        s2s__conn_flush(c);
+    else /* the rest goes with the turn's output: an acknowledgement must not overtake what its stanzas were passed on to */
         c->ops->progress(c->owner);
     s2s__conn_drive(c);
     s2s__conn_finish_if_sent(c);

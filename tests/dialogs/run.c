@@ -404,6 +404,8 @@ static bool act(play *p, const char *word, const char *arg)
         send_message(p, arg);
     } else if (strcmp(word, "close") == 0) {
         s2s_session_close(p->s, p->now, cond_named(arg, cond_len), rest);
+    } else if (strcmp(word, "unsafe") == 0) {
+        s2s_session_unsafe(p->s, (uint32_t)strtoul(arg, NULL, 10));
     } else if (strcmp(word, "hold") == 0 || strcmp(word, "release") == 0) {
         s2s_session_hold(p->s, p->now, word[0] == 'h');
     } else if (strcmp(word, "unacknowledged") == 0) {

@@ -165,7 +165,8 @@ S2S_API const s2s_stanza *s2s_session_unacknowledged(s2s_session *s);
 S2S_API void s2s_session_hold(s2s_session *s, s2s_time now, bool hold);
 
 /* The last `count` of the stanzas that were pulled are not safe with us yet: answers do not count them, and a question waits until
- * all that came before it are safe. After the count has gone down: s2s_session_tick(), for the answer. */
+ * all that came before it are safe. So does our end tag, if the peer has closed, for limits.close_ms at most. After the count has
+ * gone down: s2s_session_next_event(), for the answer or the end. */
 S2S_API void s2s_session_unsafe(s2s_session *s, uint32_t count);
 
 /* How stream management stands. */

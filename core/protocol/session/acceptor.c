@@ -85,6 +85,7 @@ void s2s__acceptor_open(s2s_session *s, const s2s__header *h)
     case EXPECT_FEATURES_AUTH:
     case ESTABLISHED:
     case CLOSING:
+    case WAIT_SAFE:
     case DRAINING:
     case CLOSED: s2s__fail(s, S2S_COND_BAD_FORMAT, "unexpected stream header"); return;
     }
@@ -258,6 +259,7 @@ void s2s__acceptor_nonza(s2s_session *s, const s2s__node *n, s2s__tree *t)
     case EXPECT_VERIFIED:
     case EXPECT_HEADER_AUTH:
     case EXPECT_FEATURES_AUTH:
+    case WAIT_SAFE:
     case DRAINING:
     case CLOSED: refuse_nonza(s, n); return;
     }

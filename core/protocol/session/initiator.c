@@ -50,6 +50,7 @@ void s2s__initiator_open(s2s_session *s, const s2s__header *h)
     case EXPECT_FEATURES_AUTH:
     case ESTABLISHED:
     case CLOSING:
+    case WAIT_SAFE:
     case DRAINING:
     case CLOSED: s2s__fail(s, S2S_COND_BAD_FORMAT, "unexpected stream header"); return;
     }
@@ -267,6 +268,7 @@ void s2s__initiator_nonza(s2s_session *s, const s2s__node *n, s2s__tree *t)
     case EXPECT_AUTH:
     case EXPECT_RESPONSE:
     case EXPECT_HEADER_AUTH:
+    case WAIT_SAFE:
     case DRAINING:
     case CLOSED: unexpected(s); return;
     }

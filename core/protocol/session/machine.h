@@ -30,6 +30,7 @@
     X(EXPECT_FEATURES_AUTH, "features-auth")       /* I */                                         \
     X(ESTABLISHED, "established")                  /* B */                                         \
     X(CLOSING, "closing")                          /* B: we closed; stanzas still come in */       \
+    X(WAIT_SAFE, "end-answer")                     /* B: the peer closed; what it sent is not safe yet */ \
     X(DRAINING, "draining")                        /* B: a stream error was sent; input is ignored */ \
     X(CLOSED, "closed")
 

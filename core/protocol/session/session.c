@@ -183,7 +183,7 @@ void s2s__fail(s2s_session *s, s2s_cond cond, const char *text)
 void s2s_session_close(s2s_session *s, s2s_time now, s2s_cond cond, const char *text)
 {
     s->now = now;
-    if (s->state == CLOSED || s->state == DRAINING || s->state == CLOSING)
+    if (s->state == CLOSED || s->state == DRAINING || s->state == CLOSING || s->state == WAIT_SAFE)
         return;
     if (cond != S2S_COND_NONE || s->state == WAIT_TLS) {
         s2s__fail(s, cond, text);
@@ -301,8 +301,8 @@ s2s_err s2s_session_feed(s2s_session *s, s2s_time now, s2s_bytes in)
         return S2S_E_CLOSED;
     if (in.len > S2S_FEED_MAX)
         return S2S_E_LIMIT;
-    if (s->state == DRAINING)
-        return S2S_OK; /* a stream error was sent: the rest does not count */
+    if (s->state == DRAINING || s->state == WAIT_SAFE)
+        return S2S_OK; /* a stream error was sent, or the peer has ended its stream: the rest does not count */
     if (s->event.type != S2S_EV_NONE)
         return S2S_E_STATE; /* what it lends would move */
     if (s->state == WAIT_TLS)
@@ -322,13 +322,24 @@ s2s_err s2s_session_feed(s2s_session *s, s2s_time now, s2s_bytes in)
     return S2S_OK;
 }
 
-/* The peer ends its stream: answer in kind if we have not (RFC 6120 section 4.4). */
-static void peer_ended(s2s_session *s)
+static void end_in_kind(s2s_session *s)
 {
-    note_close(s, S2S_ORIGIN_PEER, S2S_COND_NONE, S2S_STR("the peer closed the stream"));
     if (s->state != CLOSING && !write_end(s, S2S_COND_NONE, NULL, NULL))
         return;
     finish(s, true);
+}
+
+/* The peer ends its stream: answer in kind if we have not (RFC 6120 section 4.4). The last acknowledgement goes before it, so
+ * it waits for what is to be counted. */
+static void peer_ended(s2s_session *s)
+{
+    note_close(s, S2S_ORIGIN_PEER, S2S_COND_NONE, S2S_STR("the peer closed the stream"));
+    if (s->state != ESTABLISHED || s->sm.state != SM_ON || s->sm.unsafe == 0) {
+        end_in_kind(s);
+        return;
+    }
+    s->close_by = s->now + s->env->limits.close_ms;
+    s2s__set_state(s, WAIT_SAFE);
 }
 
 static void peer_error(s2s_session *s, const s2s__node *n, s2s__tree *t)
@@ -391,6 +402,7 @@ static bool may_read(const s2s_session *s)
     case WAIT_ACCEPT_TLS:
     case WAIT_TLS:
     case WAIT_VERDICT:
+    case WAIT_SAFE:
     case DRAINING:
     case CLOSED: return false;
     case EXPECT_HEADER_PLAIN:
@@ -420,6 +432,8 @@ s2s_event_type s2s_session_next_event(s2s_session *s, s2s_event *out)
             break;
         take_item(s, &item);
     }
+    if (s->state == WAIT_SAFE && s->sm.unsafe == 0)
+        end_in_kind(s);
     if (s->event.type == S2S_EV_STANZA || s->event.type == S2S_EV_REJECTED) {
         s->health.stanzas++;
         s2s__sm_handled(s);
@@ -464,7 +478,7 @@ s2s_time s2s_session_deadline(const s2s_session *s)
         s2s_time ack = s2s__sm_deadline(s), health = s2s__health_deadline(s);
         return s->health.held || health < ack ? health : ack;
     }
-    return s->state == CLOSING || s->state == DRAINING ? s->close_by : s->negotiate_by;
+    return s->state == CLOSING || s->state == WAIT_SAFE || s->state == DRAINING ? s->close_by : s->negotiate_by;
 }
 
 void s2s_session_tick(s2s_session *s, s2s_time now)
@@ -475,6 +489,8 @@ void s2s_session_tick(s2s_session *s, s2s_time now)
     if (s->state == CLOSING || s->state == DRAINING) {
         note_close(s, S2S_ORIGIN_LOCAL, S2S_COND_NONE, S2S_STR("the peer did not close"));
         finish(s, false);
+    } else if (s->state == WAIT_SAFE) {
+        end_in_kind(s);
     } else if (s->state == ESTABLISHED) {
         if (!s->health.held)
             s2s__sm_tick(s);

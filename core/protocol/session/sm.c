@@ -192,11 +192,13 @@ void s2s__sm_answer(s2s_session *s)
         tell(s, h);
 }
 
-/* SM-06: the last word before our end tag. What is not safe yet counts: the caller lives, and would get it twice. */
+/* SM-06: the last word before our end tag. Where the end is ours, what is not safe yet counts: the caller lives, and would get it
+ * twice. Where it is the peer's, there was time. */
 void s2s__sm_before_end(s2s_session *s)
 {
-    if (s->sm.state == SM_ON && (s->sm.told != s->sm.handled || s->sm.owed))
-        tell(s, s->sm.handled);
+    uint32_t h = s->state == WAIT_SAFE ? safe_count(&s->sm) : s->sm.handled;
+    if (s->sm.state == SM_ON && (s->sm.told != h || s->sm.owed))
+        tell(s, h);
 }
 
 void s2s__sm_handled(s2s_session *s)
