@@ -123,7 +123,7 @@ static void saved(census *c)
     if (ok)
         c->saved = c->batch_to;
     if (!ok && !c->failing)
-        s2s__log(c->env, S2S_LOG_WARN, "the census cannot be saved; it goes on in memory", fields, 2);
+        s2s__log(c->env, S2S_LOG_WARN, "the census cannot be saved; it goes on in memory until there is room or the right to write it", fields, 2);
     else if (ok && c->failing)
         s2s__log(c->env, S2S_LOG_INFO, "the census is saved again", fields, 1);
     c->failing = !ok;
@@ -190,7 +190,7 @@ static void open_store(census *c)
     }
     if (err != S2S_OK) {
         s2s_field fields[] = {{"file", s2s_str_of(c->file)}, {"why", s2s_str_of(c->why)}};
-        s2s__log(c->env, S2S_LOG_WARN, "the census is kept in memory only", fields, 2);
+        s2s__log(c->env, S2S_LOG_WARN, "the census is kept in memory only until a restart finds room or the right to write it", fields, 2);
         return;
     }
     size_t count = eku_records_count(c->records);

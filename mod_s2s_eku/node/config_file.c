@@ -45,6 +45,8 @@ const char *config_why_unreadable(const char *file, int error)
     if (error == EACCES && faccessat(AT_FDCWD, file, R_OK, AT_EACCESS) == 0) /* access(2) knows no sandbox */
         return "its mode permits it, but a sandbox does not: s2sd's own learns of new directories at a restart only (sandbox in "
                "s2sd.yaml(5)); else AppArmor or SELinux";
+    if (error == EACCES)
+        return "Permission denied: the user that s2sd runs as must be able to read it (chgrp, chmod 640) and to enter its directories";
     return strerror(error);
 }
 

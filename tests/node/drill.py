@@ -39,6 +39,7 @@ class Drill:
         for word in words:
             at = said.find(word, at + 1)
             assert at >= 0, f"not said: {line}\n--- but:\n{said}"
+        print("  ", next(full for full in said.splitlines() if all(word in full for word in words)), flush=True)
         listed = self.guide.replace("…/", "").replace("\\", "")
         assert all(word.strip() in listed for word in words), f"not in the guide: {line}"
 
@@ -98,10 +99,10 @@ def wrong_permissions(d):
     key = d.world.dir / "a.key"
     d.node.write(d.text())
     os.chmod(key, 0o600 if other else 0)
-    d.fails('domains[0].key: cannot read "…": Permission denied', WRONG, **other)
+    d.fails('domains[0].key: cannot read "…": Permission denied: the user that s2sd runs as must be able to read it (chgrp, chmod 640)', WRONG, **other)
     os.chmod(key, 0o644)
     os.chmod(d.node.config, 0o600 if other else 0)
-    d.fails(".yaml:1:1: cannot be read: Permission denied", WRONG, **other)
+    d.fails(".yaml:1:1: cannot be read: Permission denied: the user that s2sd runs as must be able to read it (chgrp, chmod 640)", WRONG, **other)
     os.chmod(d.node.config, 0o644)
     os.chmod(d.world.dir, 0o555)
     d.fails(".sock: Permission denied: s2sd's user cannot write in its directory", FAILED, **other)
@@ -132,7 +133,7 @@ def full_disk(d):
     mount = f"mount -t tmpfs -o size=64k none {state}"
     fill = f"dd if=/dev/zero of={state}/filler bs=4k 2>/dev/null || true"
     d.start(namespace(["--mount"], mount, fill))
-    d.said("the census is kept in memory only file=… why=\"…: database or disk is full\"")
+    d.said("the census is kept in memory only until a restart finds room or the right to write it file=… why=\"…: database or disk is full\"")
     d.node.stop()
     d.start(namespace(["--mount"], mount))
     inside = Path(f"/proc/{d.node.proc.pid}/root{state}")
@@ -143,7 +144,7 @@ def full_disk(d):
         except OSError:
             pass
     assert not d.node.ping("nowhere.test")["ok"]  # something to note
-    d.said("the census cannot be saved; it goes on in memory file=… why=\"database or disk is full\"")
+    d.said("the census cannot be saved; it goes on in memory until there is room or the right to write it file=… why=\"database or disk is full\"")
     (inside / "filler").unlink()
     d.said("the census is saved again")
     d.node.stop()

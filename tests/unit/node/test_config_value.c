@@ -177,7 +177,8 @@ Test(config_value, refuses_files_without_permission)
     }
     static const config_row row[] = {
         {DOMAINS "trust: {ca_files: [ca.pem]}\n",
-         AT(2, 20) "trust.ca_files[0]: cannot read \"DIR/ca.pem\": Permission denied\n"},
+         AT(2, 20) "trust.ca_files[0]: cannot read \"DIR/ca.pem\": Permission denied: the user that s2sd runs as must be able to read it "
+         "(chgrp, chmod 640) and to enter its directories\n"},
     };
     CONFIG_ROWS_CHECK(row);
     (void)seteuid(getuid());

@@ -160,8 +160,8 @@ static int check_inside(const setting *s)
         execv("/bin/true", arguments) != 0 && errno == EACCES,
         kill(getppid(), 0) != 0 || sandbox_version(why) < 6,
         setresuid(geteuid(), geteuid(), geteuid()) == 0,
-        strcmp(config_why_unreadable("other/secret", EACCES), strerror(EACCES)) != 0,
-        strcmp(config_why_unreadable("other/nothing", EACCES), strerror(EACCES)) == 0,
+        strstr(config_why_unreadable("other/secret", EACCES), strerror(EACCES)) == NULL,
+        strstr(config_why_unreadable("other/nothing", EACCES), "a sandbox does not") == NULL,
     };
     for (size_t i = 0; i < sizeof GOOD; i++) {
         if (!GOOD[i])
