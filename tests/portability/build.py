@@ -13,6 +13,8 @@ from pathlib import Path
 OPTIONS = ["-G", "Ninja", "-DS2S_WERROR=ON", "-DCMAKE_BUILD_TYPE=RelWithDebInfo"]
 JOBS = str(os.cpu_count() or 1)
 SUITE, IN_CHROOT = "trixie", "/src"
+# Nothing of the environment out here, as a compiler launcher that is not there inside.
+CLEAN = ("env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/", "LANG=C.UTF-8")
 PACKAGES = ("ca-certificates", "gcc", "g++", "clang", "cmake", "ninja-build", "pkg-config", "libuv1-dev", "libgnutls28-dev", "libexpat1-dev",
             "libidn2-dev", "libunbound-dev", "libyaml-dev", "libjansson-dev", "libmicrohttpd-dev", "libsqlite3-dev")
 
@@ -41,7 +43,7 @@ def in_debian13(source, work):
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(source, target, ignore=shutil.ignore_patterns("build", "build-*", ".git", "__pycache__"))
     for compiler in ("gcc", "clang"):
-        build(["chroot", root], IN_CHROOT, f"{IN_CHROOT}/build-{compiler}", compiler)
+        build(["chroot", root, *CLEAN], IN_CHROOT, f"{IN_CHROOT}/build-{compiler}", compiler)
 
 
 def main():
