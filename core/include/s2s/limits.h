@@ -98,7 +98,7 @@ extern "C" {
       "certificates a peer may present; more are refused")                                         \
     X(chain_bytes, 65536, 4096, 1048576, "bytes",                                                  \
       "size of a TLS handshake message, so of a peer's chain; the handshake fails")               \
-    X(handshakes_on_loop, 2, 0, 1000000, "handshakes",                                             \
+    X(handshakes_on_loop, 8, 0, 1000000, "handshakes",                                             \
       "TLS handshakes in flight at which each step is done on the loop; with more of them, in libuv's threads")  \
     X(handshakes_at_work, 4, 0, 1024, "handshakes",                                                \
       "of these, in libuv's threads at once, and not more than there are processors beside one; the others wait their turn; 0: all on the loop")
