@@ -2,6 +2,7 @@
 """machine.py: a Debian that boots: systemd as the first process of namespaces of its own, one Ethernet cable to the lab."""
 import contextlib
 import os
+import select
 import subprocess
 import tempfile
 import time
@@ -11,7 +12,7 @@ from lab import namespace
 from lab.process import Process
 
 BOOT_SECONDS = 120
-RUN_SECONDS = 300
+QUIET_SECONDS = 600  # a command that says nothing for so long has stopped; apt on a busy machine takes its time
 
 # Runs in new namespaces: what a container's first process expects to find, then systemd. Its mounts are shared, as on any machine
 # that boots: systemd mounts the credentials of a service in a namespace of their own, and they have to come through.
@@ -89,13 +90,23 @@ class Machine:
 
     def run(self, line, check=True):
         """A line of the shell, as root on the machine."""
-        done = subprocess.run(["nsenter", "-t", str(self.pid), "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w", "env", "-i",
-                               "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8",
-                               "sh", "-c", line], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              text=True, timeout=RUN_SECONDS)
+        command = ["nsenter", "-t", str(self.pid), "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w", "env", "-i",
+                   "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8",
+                   "sh", "-c", line]
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as child:
+            said = b""
+            while data := self._more(child, line, said):
+                said += data
+        done = subprocess.CompletedProcess(line, child.returncode, said.decode())
         if check and done.returncode != 0:
             raise RuntimeError(f"{self.name}: {line}: {done.returncode}: {done.stdout}")
         return done
+
+    def _more(self, child, line, said):
+        if not select.select([child.stdout], [], [], QUIET_SECONDS)[0]:
+            child.kill()
+            raise RuntimeError(f"{self.name}: {line}: nothing for {QUIET_SECONDS} s after: {said.decode()[-2000:]}")
+        return os.read(child.stdout.fileno(), 65536)
 
     def path(self, inside):
         """A path of the machine, as it is seen from out here; sockets, too."""
