@@ -106,7 +106,14 @@ static void stopped(void *user)
     n->f = NULL;
 }
 
-static const s2s_federation_ops OPS = {S2S_FEDERATION_ABI, deliver, drained, on_stream, stopped};
+static bool owns(void *user, s2s_str remote)
+{
+    (void)user;
+    (void)remote;
+    return false;
+}
+
+static const s2s_federation_ops OPS = {S2S_FEDERATION_ABI, deliver, drained, on_stream, stopped, owns};
 
 /* -- the network --------------------------------------------------------------------------------------- */
 
@@ -155,6 +162,9 @@ static void begin_node(net *n, node *x, const char *domain)
     o.dns_anchors = anchors;
     o.dns_anchors_len = 1;
     o.bidi = x->bidi;
+    o.part = x->part;
+    o.parts = x->parts;
+    o.taken_later = x->taken_later;
     if (x->secret)
         o.dialback_secret = (s2s_bytes){(const uint8_t *)x->secret, strlen(x->secret)};
     cr_assert_eq(s2s_federation_new(&o, &x->f, why), S2S_OK, "%s", why);

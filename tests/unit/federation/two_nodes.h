@@ -24,6 +24,8 @@ typedef struct node {
     /* its options */
     bool bidi;
     const char *secret;   /* of dialback; NULL: random */
+    uint32_t part, parts; /* with more than one, no remote domain is this one's */
+    bool taken_later;
     s2s_ticket asked;
     size_t judged;
     s2s_role judged_role;
