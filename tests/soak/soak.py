@@ -38,7 +38,7 @@ STANZAS_IN = 's2sd_stanzas_total{direction="in"}'
 OPEN_FILES = 65536
 WINDOW = 16000                  # stanzas of the load in flight
 LOAD_SECONDS = 3600             # one round, on a machine that is busy otherwise
-REST_GROWTH = 256 * 1024        # bytes in use at rest, the end against a fifth of the rounds
+CLOSE_MS = 15000                # what has gone dark is noticed after ack_ms, and let go after twice this
 # seconds between: reloads, kills, darkness; messages to the peers that suffer
 PACE = {"reload": 5, "kill": 3, "dark": 20, "pause": 0.1}
 PACE_SHORT = {"reload": 0.5, "kill": 1, "dark": 0.5, "pause": 0.2}
@@ -73,7 +73,7 @@ class Node(kill.Node):
             domain=domain, address=address, s2s_port=kill.S2S_PORT, component_port=kill.COMPONENT_PORT,
             accounts="\n".join(f"    - {{domain: {a}.{domain}, secret: {kill.SECRET}, conflict: replace}}" for a in accounts),
             routes="\n".join(f'  - {{match: "*.{peer}", address: "{to}:{port}"}}' for peer, to, port in routes),
-            work=work, http_port=HTTP_PORT, ack_ms=ack_ms, close_ms=min(ack_ms, 60000)))
+            work=work, http_port=HTTP_PORT, ack_ms=ack_ms, close_ms=min(ack_ms, CLOSE_MS)))
         self._ctl = [bindir / "s2sctl", "--control", work / f"{domain}.sock"]
 
     def ctl(self, *words):
@@ -90,7 +90,13 @@ class Node(kill.Node):
         return samples.metrics(self.address, HTTP_PORT)
 
     def streams(self):
-        return sum(v for name, v in self.metrics().items() if name.startswith("s2sd_streams{"))
+        return json.loads(self.ctl("status", "--json"))["streams"]
+
+    def wait_for_no_streams(self):
+        try:
+            kill.wait_until(f"{self.domain} to close its streams", lambda: not self.streams(), lambda: len(self.streams()))
+        except kill.Failure as failure:
+            raise kill.Failure(f"{failure}: {json.dumps(self.streams()[:8])}") from None
 
 
 class Flow:
@@ -98,6 +104,7 @@ class Flow:
 
     def __init__(self, sender_node, name, receiver_node, receiver_name, pause, may_bounce=False):
         self._may_bounce = may_bounce
+        self._from = sender_node
         self.what = f"{sender_node.domain} to {receiver_node.domain}"
         to = f"{receiver_name}.{receiver_node.domain}"
         self.receiver = kill.Receiver(to, receiver_node.address)
@@ -108,6 +115,15 @@ class Flow:
         last = self.sender.sent - 1
         kill.wait_until(f"{what}, {self.what}", lambda: max([self.receiver.highest, *self.sender.bounced[-1:]]) >= last,
                         lambda: len(self.receiver.numbers) + len(self.sender.bounced))
+
+    def wait_for_each_one(self):
+        """When nothing is sent any more: the last one may come back at once while those before it wait in a queue."""
+        def missing():
+            return self.sender.sent - len({*self.receiver.numbers, *self.sender.bounced})
+        try:
+            kill.wait_until(f"each message, {self.what}", lambda: missing() == 0, missing)
+        except kill.Failure as failure:
+            raise kill.Failure(f"{failure}: {missing()} of {self.sender.sent} are missing; {json.dumps(self._from.streams()[:8])}") from None
 
     def judge(self):
         """(figures, complaints)"""
@@ -193,12 +209,13 @@ class Soak:
         self.talking.clear()
         for flow in flows:
             flow.sender.rest()
-            flow.wait_for_all_sent_so_far("a rest")
+        for flow in flows:
+            flow.wait_for_each_one()
         for node in self.steady:
-            for remote in {s["remote"] for s in json.loads(node.ctl("status", "--json"))["streams"]}:
+            for remote in {s["remote"] for s in node.streams() if s["remote"]}:
                 node.ctl("close", remote)
         for node in self.steady:
-            kill.wait_until(f"{node.domain} to close its streams", lambda: node.streams() == 0, node.streams)
+            node.wait_for_no_streams()
         held = [relay.held for relay in self.dark]
         kill.wait_until("connections in the dark to be given up", lambda: not any(r.held for r in self.dark), lambda: held)
         seen = {node.domain: samples.sample(node.metrics()) for node in self.steady}
@@ -247,8 +264,11 @@ class Soak:
             self.sample()
             done += 1
             if done == max(1, self.rounds // 5):
+                print(f"# round {done}: all streams are being closed", flush=True)
                 first = self.rest(flows, all_faults)
-            print(f"# round {done} of {self.rounds}, {time.monotonic() - begun:.0f} s: {json.dumps(self.load)}", flush=True)
+                print(f"# at rest: {samples.line(first)}", flush=True)
+            print(f"# round {done} of {self.rounds}, {time.monotonic() - begun:.0f} s: {json.dumps(self.load)}; "
+                  f"{samples.line({domain: of[-1] for domain, of in self.samples.items()})}", flush=True)
         for fault in all_faults:
             fault.finish()
         last = self.at_rest(flows)
@@ -257,7 +277,7 @@ class Soak:
         for flow in flows:
             flow.sender.stop()
         for flow in flows:
-            flow.wait_for_all_sent_so_far("the last message")
+            flow.wait_for_each_one()
         print(f"# {done} rounds in {time.monotonic() - begun:.0f} s; {self.load['count']:.0f} stanzas from a to b; streams set up: "
               f"a {set_up['out']:.0f} out, {set_up['in']:.0f} in; {reloading.count} reloads with another "
               f"certificate, {killing.count} kills, {darkness.count} times dark")
@@ -283,14 +303,8 @@ class Soak:
             domain = node.domain
             samples.show(domain, self.samples[domain])
             complaints += samples.judge(domain, self.samples[domain])
-            before, after = first[domain], last[domain]
-            print(f"# {domain} at rest, after a fifth of the rounds and at the end: heap in use {before['used'] / 1024:.0f} and "
-                  f"{after['used'] / 1024:.0f} KiB, RSS {before['rss'] / 1024:.0f} and {after['rss'] / 1024:.0f} KiB, "
-                  f"{before['fds']:.0f} and {after['fds']:.0f} descriptors")
-            if after["fds"] > before["fds"]:
-                complaints.append(f"{domain}: {after['fds'] - before['fds']:.0f} descriptors are left over")
-            if len(self.samples[domain]) >= samples.LEAST_SAMPLES and after["used"] > before["used"] + REST_GROWTH:
-                complaints.append(f"{domain}: {after['used'] - before['used']:.0f} bytes are left over")
+            if first:  # else it was ended before
+                complaints += samples.judge_rest(domain, first[domain], last[domain], len(self.samples[domain]))
         return complaints
 
     def stop(self, tell):
