@@ -12,7 +12,7 @@
 #include <time.h>
 
 enum { BATCH = 32, ID_BYTES = 14, FLOW_DIGITS = 4, NUMBER_DIGITS = 8, FLOWS_MAX = 65536, BACKLOG_BYTES = 65536 };
-enum { TURN_MS = 50 };
+enum { TURN_MS = 50, WARM_WINDOW = 64 /* streams that are set up at once before the measured part */ };
 
 typedef enum run_mode { PAIR, PING, STORM } run_mode;
 
@@ -28,7 +28,7 @@ static const char USAGE[] =
     "  --count N       stanzas in the measured part (100000)\n"
     "  --size N        bytes of a stanza (300)\n"
     "  --window N      stanzas in flight (1000)\n"
-    "  --warm N        stanzas of each flow before the measured part (1); 0: streams are made in it\n"
+    "  --warm N        stanzas of each flow before the measured part, 64 in flight at most (1); 0: streams are made in it\n"
     "  --hold S        seconds of idleness behind it, before the last look at memory (0)\n"
     "  --timeout S     give up (120)\n"
     "  --secret S      of all components (secret)\n"
@@ -321,7 +321,7 @@ static bool warm_up(load *l, run_mode mode)
 {
     const options *o = &l->opt;
     if (mode != STORM)
-        return o->warm == 0 || run(l, o->warm * o->flows, o->window);
+        return o->warm == 0 || run(l, o->warm * o->flows, o->window < WARM_WINDOW ? o->window : WARM_WINDOW);
     for (long i = 0; i < o->warm || i == 0; i++) {
         long want = l->received + 1;
         double give_up = load_now() + o->timeout;

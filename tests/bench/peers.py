@@ -22,6 +22,7 @@ ADDRESSES = {"a": "127.0.0.12", "b": "127.0.0.23"}
 PREFIXES = {"a": "c", "b": "r"}
 SECRET = "secret"
 LOAD_SECONDS = 600
+SETTLE_SECONDS = 5
 
 PROSODY = """\
 data_path = "{home}/data"; pidfile = "{home}/prosody.pid"
@@ -132,6 +133,17 @@ def sides(kind, quantity, unit, values):
         say(quantity=f"{quantity}, {side}", unit=unit, peer=kind, value=values[side])
 
 
+def idle_streams(lab, bindir, kind):
+    """The difference between many streams and few: the memory of a server that has just started goes up and down by itself."""
+    few, many, names = 64, 1024, 32
+    at_rest = {}
+    for flows in (few, many):
+        with Pair(lab, bindir, kind, domains=names, targets=names) as pair:
+            d = pair.load("pair", domains=names, targets=names, flows=flows, warm=1, count=1, window=16, hold=SETTLE_SECONDS)
+        at_rest[flows] = {s: d[s]["rss_kb"][2] for s in "AB"}
+    sides(kind, "idle stream", "kB", {s: (at_rest[many][s] - at_rest[few][s]) / (many - few) for s in "AB"})
+
+
 def measure(lab, bindir, kind, scale):
     for streams, name in ((1, "1 stream"), (300, "300 streams")):
         with Pair(lab, bindir, kind, domains=streams) as pair:
@@ -143,9 +155,8 @@ def measure(lab, bindir, kind, scale):
     for p in ("p50", "p99"):
         say(quantity=f"round trip, {p}", unit="us", peer=kind, value=d[f"{p}_us"])
     with Pair(lab, bindir, kind, domains=300) as pair:
-        d = pair.load("pair", domains=300, warm=0, count=300, window=8, hold=2)
+        d = pair.load("pair", domains=300, warm=0, count=300, window=8)
     sides(kind, "stream set up, chain new", "us CPU", {s: d[s]["cpu_us"] for s in "AB"})
-    sides(kind, "idle stream", "kB", {s: (d[s]["rss_kb"][2] - d[s]["rss_kb"][0]) / 300 for s in "AB"})
 
 
 def start_dns(lab):
@@ -186,6 +197,10 @@ def inside(given):
                     measure(lab, given.bindir, kind, 10 if given.quick else 1)
                 except process.ProcessError as error:
                     say(skipped=f"{kind}: {error}")
+            try:
+                idle_streams(lab, given.bindir, kind)
+            except process.ProcessError as error:
+                say(skipped=f"{kind}, idle: {error}")
     finally:
         names.stop()
     return 0
