@@ -141,14 +141,20 @@ static s2s_err prepare(program *p, bool check)
 {
     char why[S2S_TEXT_MAX] = "";
     size_t workers = workers_of(p, check);
-    s2s_err err = make_policies(p, workers, why);
+    const reload_options watched = {.env = &p->env, .loop = &p->loop, .file = p->file, .started = p->config};
+    s2s_err err = check ? S2S_OK : reload_new(&watched, &p->reload); /* before the files are read */
+    if (err == S2S_OK)
+        err = make_policies(p, workers, why);
     if (err != S2S_OK) {
         (void)fprintf(stderr, "%s\n", *why ? why : s2s_strerror(err));
         return err;
     }
     node_options o = {.env = &p->env, .loop = &p->loop, .config = p->config, .policies = policies_list(p->policies),
                       .workers = workers, .check = check, .stopped = on_node_stopped, .user = p};
-    return node_new(&o, stderr, &p->node);
+    err = node_new(&o, stderr, &p->node);
+    if (err == S2S_OK && p->reload)
+        reload_attach(p->reload, p->node, p->plugin ? NULL : p->policies);
+    return err;
 }
 
 static json_t *reload_on_command(void *user)
@@ -178,11 +184,7 @@ static bool all_turn(void *arg)
 static s2s_err listen_all(program *p, char why[S2S_TEXT_MAX])
 {
     const control_ops ops = {reload_on_command, p};
-    reload_options o = {.env = &p->env, .loop = &p->loop, .file = p->file, .started = p->config, .node = p->node,
-                        .policies = p->plugin ? NULL : p->policies};
-    s2s_err err = reload_new(&o, &p->reload);
-    if (err == S2S_OK)
-        err = watch_signals(p);
+    s2s_err err = watch_signals(p);
     if (err == S2S_OK && p->config->control)
         err = control_new(&p->env, &p->loop, p->node, &ops, p->config->control, &p->control, why);
     if (err == S2S_OK)

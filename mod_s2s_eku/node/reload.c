@@ -28,6 +28,8 @@ typedef struct file_state {
 
 struct reload {
     reload_options options;
+    node *node;
+    policies *policies; /* NULL: another policy */
     file_state plugin; /* the one that was loaded */
     config *current; /* NULL: what the node started with */
     watch *watch;
@@ -117,14 +119,14 @@ typedef struct fresh {
 static s2s_err read_fresh(reload *r, const config *c, FILE *problems, fresh *out)
 {
     char why[S2S_TEXT_MAX] = "";
-    if (r->options.policies) {
-        s2s_err err = policies_new(r->options.env, c, workers_count(node_workers(r->options.node)), &out->policies, why);
+    if (r->policies) {
+        s2s_err err = policies_new(r->options.env, c, workers_count(node_workers(r->node)), &out->policies, why);
         if (err != S2S_OK) {
             (void)fprintf(problems, "%s\n", *why ? why : s2s_strerror(err));
             return err;
         }
     }
-    s2s_err err = node_setup_new(r->options.env, c, node_federation(r->options.node), problems, &out->kept, &out->setup);
+    s2s_err err = node_setup_new(r->options.env, c, node_federation(r->node), problems, &out->kept, &out->setup);
     if (err != S2S_OK)
         policies_free(out->policies);
     return err;
@@ -134,11 +136,11 @@ static s2s_err read_fresh(reload *r, const config *c, FILE *problems, fresh *out
 static s2s_err put_in_place(reload *r, config *new_config, fresh *f, FILE *problems)
 {
     const config *c = new_config ? new_config : in_force(r);
-    workers *w = node_workers(r->options.node);
+    workers *w = node_workers(r->node);
     workers_park(w); /* all of it, in all workers, between two turns of each */
-    s2s_err err = node_replace(r->options.node, c, f->setup);
+    s2s_err err = node_replace(r->node, c, f->setup);
     if (err == S2S_OK && f->policies)
-        policies_replace(r->options.policies, f->policies); /* before streams are judged again, which is later */
+        policies_replace(r->policies, f->policies); /* before streams are judged again, which is later */
     if (err == S2S_OK)
         r->options.env->level = c->log_level;
     workers_unpark(w);
@@ -283,6 +285,12 @@ s2s_err reload_new(const reload_options *options, reload **out)
         watch_take(r->watch, files);
     *out = r;
     return err;
+}
+
+void reload_attach(reload *r, node *n, policies *p)
+{
+    r->node = n;
+    r->policies = p;
 }
 
 void reload_stop(reload *r)

@@ -21,12 +21,13 @@ typedef struct reload_options {
     uv_loop_t *loop;
     const char *file;      /* the configuration; borrowed */
     const config *started; /* what the node started with: what cannot change is compared with it */
-    node *node;
-    policies *policies; /* NULL: another policy, which is not reloaded */
 } reload_options;
 
-/* Begins to watch the certificates, keys, CAs and CRLs. */
+/* Watches the certificates, keys, CAs and CRLs from their state at this moment on: before they are read for the start, which takes its
+ * time where there are many. Before the loop runs reload_attach is due. */
 s2s_err reload_new(const reload_options *options, reload **out);
+/* `p`: NULL for another policy, which is not reloaded. */
+void reload_attach(reload *r, node *n, policies *p);
 /* Reads the configuration and all files again. A new reference, NULL when out of memory:
  * {"ok": bool, "problems": ["FILE:LINE:COLUMN: KEY: what", ...], "restart": [keys that need a restart to change]}.
  * Not ok: what was in force stays in force, all of it, or (a certificate that cannot be used) that one. */
