@@ -2,6 +2,9 @@
 /* connection.c: the life of a connection: libuv <-> TLS <-> session, its time, its events, its end. */
 #include "transport/connection_inside.h"
 
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 #include "s2s/addr.h"
 #include "transport/dialer.h"
 
@@ -334,6 +337,22 @@ void s2s__io_free(s2s__io *io)
     io->credentials = NULL;
 }
 
+/* Without the user timeout a peer that is gone is noticed after a quarter of an hour (RFC 1122 section 4.2.3.5), or never. */
+static void set_tcp(const s2s__connection *c)
+{
+    unsigned ms = c->io->env->limits.tcp_ms;
+    uv_os_fd_t fd;
+    uv_tcp_nodelay(c->tcp, 1);
+    uv_tcp_keepalive(c->tcp, 1, KEEPALIVE_SECONDS);
+#ifdef TCP_USER_TIMEOUT
+    if (ms > 0 && uv_fileno((const uv_handle_t *)c->tcp, &fd) == 0)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms);
+#else
+    (void)ms;
+    (void)fd;
+#endif
+}
+
 s2s_err s2s__connection_new(s2s__io *io, uv_tcp_t *tcp, const s2s_session_options *options,
                             const char *sni, const s2s__connection_ops *ops, void *owner,
                             s2s__connection **out)
@@ -366,8 +385,7 @@ s2s_err s2s__connection_new(s2s__io *io, uv_tcp_t *tcp, const s2s_session_option
     int len = sizeof peer;
     if (uv_tcp_getpeername(tcp, (struct sockaddr *)&peer, &len) == 0)
         s2s__address_print((const struct sockaddr *)&peer, c->address);
-    uv_tcp_nodelay(tcp, 1);
-    uv_tcp_keepalive(tcp, 1, KEEPALIVE_SECONDS);
+    set_tcp(c);
     *out = c;
     if (s2s__conn_read_start(c) < 0)
         s2s_session_lost(c->session, s2s__conn_now(c), "the connection cannot be read");

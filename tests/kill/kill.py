@@ -5,7 +5,8 @@
 Numbered messages go from a component at a.example to one at b.example. The node of b.example is killed in mid-traffic and
 started again, KILLS times. What the receiving component got is then compared with what was sent: nothing may be missing,
 and every number must come for the first time in order. A number may come more than once: the killed node had it and had
-not acknowledged it yet. Prints the figures; the exit status is 0 if all held.
+not acknowledged it yet. Then it comes in its place: what a node gets in one life is in order without exception, so that what is
+sent again comes before what had waited. Prints the figures; the exit status is 0 if all held.
 
 The nodes meet through a relay of our own that lets nobody through before the receiving component is attached again, so
 that the killed node does not answer for a component that is not there.
@@ -185,10 +186,16 @@ class Receiver:
 
     def __init__(self, domain, address):
         self._domain, self._address, self.numbers, self.highest = domain, address, [], -1
+        self._reader = None
+        self.lives = []  # of `numbers`, how many had come before each
 
     def begin(self):
         s = attach(self._domain, self._address)
-        threading.Thread(target=self._run, args=(s,), daemon=True).start()
+        if self._reader:
+            self._reader.join()  # what its socket still had belongs to the life before
+        self.lives.append(len(self.numbers))
+        self._reader = threading.Thread(target=self._run, args=(s,), daemon=True)
+        self._reader.start()
 
     def _run(self, s):
         pending = b""
@@ -280,12 +287,20 @@ def compare(sent, numbers, bounced):
     return arrived, set(range(sent)) - arrived - set(bounced), sum(a > b for a, b in zip(first, first[1:]))
 
 
-def judge(sent, numbers, bounced, kills, seconds):
+def misplaced(numbers, lives):
+    """How many did not come behind a smaller one in the same life."""
+    return sum(a >= b for begin, end in zip(lives, lives[1:] + [len(numbers)])
+               for a, b in zip(numbers[begin:end], numbers[begin + 1:end]))
+
+
+def judge(sent, receiver, bounced, kills, seconds):
+    numbers = receiver.numbers
     arrived, lost, reordered = compare(sent, numbers, bounced)
+    wrong = misplaced(numbers, receiver.lives)
     print(f"# {kills} kills in {seconds:.0f} s; {sent} messages sent, {len(arrived)} arrived, {len(set(bounced))} bounced, "
-          f"{len(lost)} lost, {reordered} out of order, {len(numbers) - len(arrived)} came again")
-    if lost or reordered:
-        raise Failure(f"lost {sorted(lost)[:20]}, {reordered} out of order")
+          f"{len(lost)} lost, {reordered} out of order, {len(numbers) - len(arrived)} came again, {wrong} of these out of place")
+    if lost or reordered or wrong:
+        raise Failure(f"lost {sorted(lost)[:20]}, {reordered} out of order, {wrong} out of place")
     if set(bounced):
         raise Failure(f"bounced: {sorted(set(bounced))[:20]}")
 
@@ -321,7 +336,7 @@ def run(bindir, work, kills, rng):
         sender.stop()
         wait_until("the last message", lambda: sender.sent - 1 in receiver.numbers[-1:] + sender.bounced[-1:],
                    lambda: len(receiver.numbers))
-        judge(sender.sent, receiver.numbers, sender.bounced, kills, time.monotonic() - begun)
+        judge(sender.sent, receiver, sender.bounced, kills, time.monotonic() - begun)
         if (status := a.stop()) != 0:
             raise Failure(f"a.example ended with status {status}: {a.log_end()}")
     except Failure:

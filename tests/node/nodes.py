@@ -74,13 +74,14 @@ class Node:
         self.log = world.dir / f"{name}.log"
         self.control = world.dir / f"{name}.sock"
         self.proc = None
+        self.wrap = []  # a command in front of s2sd's
 
     def write(self, text):
         self.config.write_text(text)
 
     def start(self, **environment):
         with open(self.log, "ab") as log:
-            self.proc = subprocess.Popen([self.world.s2sd, "--config", self.config], stderr=log,
+            self.proc = subprocess.Popen([*self.wrap, self.world.s2sd, "--config", self.config], stderr=log,
                                          env={**os.environ, **environment})
         wait_for(f"{self.name} starts", lambda: self.ctl("status")[0] == 0, self.proc)
 

@@ -47,7 +47,11 @@ limits: {{retry_ms: 0, retry_max_ms: 0, negotiation_ms: 600000, attempt_ms: 6000
 class Component:
     def __init__(self, traffic, domain, address):
         self.traffic, self.domain, self.buffer, self.out = traffic, domain, b"", b""
-        self.sock = socket.create_connection(address, WAIT_S)
+        if isinstance(address, tuple):
+            self.sock = socket.create_connection(address, WAIT_S)
+        else:
+            self.sock = socket.socket(socket.AF_UNIX)
+            self.sock.connect(address)
         self.sock.settimeout(WAIT_S)
         self.sock.sendall(f"<stream:stream xmlns='jabber:component:accept' xmlns:stream='http://etherx.jabber.org/streams' "
                           f"to='{domain}'>".encode())

@@ -41,7 +41,7 @@ extern "C" {
     X(close_ms, 5000, 100, 60000, "ms",                                                            \
       "wait for the peer's </stream:stream> after ours; then the connection is cut")              \
     X(stall_ms, 30000, 1000, 600000, "ms",                                                         \
-      "no progress while bytes wait to be sent; stream error connection-timeout, bounces")         \
+      "no progress while bytes wait to be sent; the connection is cut, as nothing can be said on it")         \
     X(connect_ms, 10000, 500, 120000, "ms", "one TCP connection attempt; the next address is tried") \
     X(race_ms, 250, 10, 10000, "ms",                                                               \
       "head start of one address of a server over the next (RFC 8305); then both are tried")       \
@@ -75,6 +75,9 @@ extern "C" {
     X(liveness_ms, 300000, 0, 86400000, "ms",                                                      \
       "without a byte from the peer of an established stream it is asked for an answer (XEP-0198), else sent a " \
       "space, for TCP to notice; 0: never")                                                        \
+    X(tcp_ms, 120000, 0, 2147483647, "ms",                                                         \
+      "bytes that the peer's TCP has not acknowledged, or has no room for, so long end the connection (RFC 5482), and so does a " \
+      "probe of a silent one; 0: the system's time")                                               \
     X(idle_ms, 3600000, 0, 2147483647, "ms",                                                       \
       "an established stream without a stanza either way for so long, or up to twice, is closed; 0: never") \
     X(rate_bytes, 0, 0, 1073741824, "bytes per second",                                            \
