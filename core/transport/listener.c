@@ -11,12 +11,14 @@
 #include "protocol/log.h"
 #include "transport/address.h"
 #include "transport/dialer.h"
+#include "transport/spare.h"
 
 enum { BACKLOG = 512 };
 
 struct s2s__listener {
     const s2s_env *env;
     uv_tcp_t tcp;
+    s2s__spare *spare;
     s2s__accepted_cb accepted;
     void (*closed)(void *arg);
     void *arg;
@@ -30,6 +32,8 @@ static void on_connection(uv_stream_t *server, int status)
         l->accepted(l->arg, tcp);
         return;
     }
+    if (!tcp && status == 0)
+        s2s__spare_turn_away(l->spare, server);
     s2s__tcp_close(l->env, tcp);
     s2s_field why = {"error", s2s_str_of(status < 0 ? uv_strerror(status) : "out of memory")};
     s2s__log(l->env, S2S_LOG_WARN, "could not accept a connection", &why, 1);
@@ -40,6 +44,7 @@ static void on_closed(uv_handle_t *handle)
     s2s__listener *l = handle->data;
     void (*closed)(void *) = l->closed;
     void *arg = l->arg;
+    s2s__spare_free(l->spare);
     s2s__free(l->env, l);
     if (closed)
         closed(arg);
@@ -77,11 +82,14 @@ static int bind_and_listen(s2s__listener *l, const struct sockaddr *address, boo
 static s2s__listener *make(const s2s_env *env, uv_loop_t *loop, s2s__accepted_cb accepted, void *arg)
 {
     s2s__listener *l = s2s__alloc(env, sizeof *l);
-    if (!l || uv_tcp_init(loop, &l->tcp) < 0) {
+    s2s__spare *spare = s2s__spare_new(env);
+    if (!l || !spare || uv_tcp_init(loop, &l->tcp) < 0) {
+        s2s__spare_free(spare);
         s2s__free(env, l);
         return NULL;
     }
     l->env = env;
+    l->spare = spare;
     l->accepted = accepted;
     l->arg = arg;
     l->tcp.data = l;

@@ -14,6 +14,7 @@
 #include "protocol/log.h"
 #include "s2s/addr.h"
 #include "transport/address.h"
+#include "transport/spare.h"
 #include "unix_socket.h"
 
 enum { BACKLOG = 128, SOCKET_MODE = 0660 /* the secret decides who may attach */ };
@@ -21,6 +22,7 @@ enum { BACKLOG = 128, SOCKET_MODE = 0660 /* the secret decides who may attach */
 typedef struct listener {
     struct listener *next;
     components *owner;
+    s2s__spare *spare;
     union {
         uv_handle_t handle;
         uv_stream_t stream;
@@ -316,11 +318,11 @@ static void on_connection(uv_stream_t *handle, int status)
     if (status < 0)
         return;
     client *k = s2s__alloc(c->env, sizeof *k);
-    if (!k)
-        return; /* the connection waits in the kernel until the next one comes */
-    k->owner = c;
-    if (component_stream_accept(c->env, handle, c->read_buf, &OPS, k, &k->stream) != S2S_OK) {
+    if (k)
+        k->owner = c;
+    if (!k || component_stream_accept(c->env, handle, c->read_buf, &OPS, k, &k->stream) != S2S_OK) {
         s2s__free(c->env, k);
+        s2s__spare_turn_away(l->spare, handle);
         return;
     }
     k->next = c->clients;
@@ -339,6 +341,7 @@ static void on_listener_closed(uv_handle_t *handle)
             break;
         }
     }
+    s2s__spare_free(l->spare);
     s2s__free(c->env, l);
     c->open_listeners--;
     check_stopped(c);
@@ -412,13 +415,16 @@ static s2s_err bind_listener(listener *l, const place *at, char why[S2S_TEXT_MAX
 static s2s_err listen_at(components *c, const place *at, char bound[S2S_ADDRESS_MAX], char why[S2S_TEXT_MAX])
 {
     listener *l = s2s__alloc(c->env, sizeof *l);
-    if (!l || init_listener(c, l, at) < 0) {
+    s2s__spare *spare = s2s__spare_new(c->env);
+    if (!l || !spare || init_listener(c, l, at) < 0) {
+        s2s__spare_free(spare);
         s2s__free(c->env, l);
         if (at->fd >= 0)
             (void)close(at->fd);
-        return l ? S2S_E_IO : S2S_E_NOMEM;
+        return l && spare ? S2S_E_IO : S2S_E_NOMEM;
     }
     l->owner = c;
+    l->spare = spare;
     l->io.handle.data = l;
     l->next = c->listeners;
     c->listeners = l;

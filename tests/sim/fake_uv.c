@@ -444,6 +444,23 @@ int uv_tcp_keepalive(uv_tcp_t *h, int enable, unsigned delay)
     return 0;
 }
 
+/* There is no descriptor, and so no TCP_USER_TIMEOUT: what it ends here, net_keepalive() and the checks of liveness do. */
+int uv_fileno(const uv_handle_t *h, uv_os_fd_t *fd)
+{
+    (void)h;
+    (void)fd;
+    return UV_EBADF;
+}
+
+/* Servers listen on TCP alone. */
+int uv_pipe_init(uv_loop_t *loop, uv_pipe_t *h, int ipc)
+{
+    (void)loop;
+    (void)h;
+    (void)ipc;
+    return UV_ENOTSUP;
+}
+
 static socklen_t size_of(const struct sockaddr *a)
 {
     return a->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_conditions.c: errors that need real sockets to come about, and which way they go. */
+/* test_conditions.c: errors that need real sockets, or the want of memory, to come about; and which way they go. */
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <stdio.h>
@@ -7,7 +7,7 @@
 
 #include "two_nodes.h"
 
-enum { TAKES = 10000 /* the least that XEP-0478 and RFC 6120 section 13.12 have one take */ };
+enum { TAKES = 10000 /* the least that XEP-0478 and RFC 6120 section 13.12 have one take */, ALLOCATIONS = 400 };
 
 static net n;
 
@@ -98,4 +98,28 @@ Test(federation_conditions, an_error_goes_back_on_the_stream_to_the_peer)
     s2s_federation_streams(n.b.f, count_out, out);
     cr_expect_eq(out[0], 1u, "ST-17: on b's own connection");
     cr_expect_eq(out[1], 0u, "ST-17: not on the one that the message came by");
+}
+
+/* An acceptor that has no memory for the peer's names says so, instead of vanishing. */
+Test(federation_conditions, an_acceptor_without_memory_says_resource_constraint)
+{
+    bool said = false;
+    long k = 0;
+    n.a.t.env.limits.negotiation_ms = 2000; /* where it cannot even accept */
+    n.a.t.env.limits.reroute_ms = 0;
+    for (; k < ALLOCATIONS && !said; k++) {
+        size_t bounced = n.a.count, arrived = n.b.count, ended = n.a.ended;
+        n.b.t.fail_once = true;
+        n.b.t.fail_after = k;
+        (void)node_send(&n.a, "b.example", "m");
+        while (n.a.count == bounced && n.b.count == arrived)
+            uv_run(&n.loop, UV_RUN_ONCE);
+        n.b.t.fail_after = -1;
+        if (n.a.ended > ended)
+            said = n.a.last_end.origin == S2S_ORIGIN_PEER && n.a.last_end.cond == S2S_COND_RESOURCE_CONSTRAINT;
+        if (n.b.count > arrived && s2s_federation_close_remote(n.a.f, S2S_STR("b.example")) > 0)
+            net_until(&n, &n.a.ended, ended + 1);
+    }
+    cr_expect(said, "%ld allocations", k);
+    cr_expect(has(node_last(&n.a), "remote-server-timeout"), "SZ-09: %s", node_last(&n.a));
 }
