@@ -247,22 +247,30 @@ void s2s__rates_begin(s2s_federation *f)
     f->rates.timer.data = f;
 }
 
-void s2s__rates_changed(s2s_federation *f)
+/* All leave before any reads on: what was held back is read at once, and there is no rate to count it by. */
+static void switch_off(s2s_federation *f)
 {
-    bool off = f->setup->rate.bytes == 0;
-    if (off)
-        look(f, true);
+    for (s2s__stream *s = f->streams; s; s = s->next)
+        s2s__rate_leave(s);
+    s2s__table_each(&f->rates.table, drop_if_done, NULL);
     for (s2s__stream *s = f->streams, *next; s; s = next) {
         next = s->next;
-        if (off)
-            s2s__rate_leave(s);
-        else if (s2s__stream_delivers(s) && !s2s__rate_join(s))
+        s2s__stream_flow(s);
+    }
+}
+
+void s2s__rates_changed(s2s_federation *f)
+{
+    if (f->setup->rate.bytes == 0) {
+        switch_off(f);
+        return;
+    }
+    for (s2s__stream *s = f->streams, *next; s; s = next) {
+        next = s->next;
+        if (s2s__stream_delivers(s) && !s2s__rate_join(s))
             s2s__connection_close(s->connection, S2S_COND_RESOURCE_CONSTRAINT, NULL);
     }
-    if (off)
-        s2s__table_each(&f->rates.table, drop_if_done, NULL);
-    else
-        look(f, false); /* by the new rate */
+    look(f, false); /* by the new rate */
 }
 
 void s2s__rates_end(s2s_federation *f, uv_close_cb closed)
