@@ -9,7 +9,7 @@
 #include "status.h"
 #include "unix_socket.h"
 
-enum { BACKLOG = 16, SOCKET_MODE = 0600 };
+enum { AGAIN_MS = 100, BACKLOG = 16, SOCKET_MODE = 0600 };
 
 typedef struct client {
     struct client *next;
@@ -31,6 +31,7 @@ struct control {
     node *node;
     control_ops ops;
     uv_pipe_t pipe;
+    uv_timer_t again; /* a connection waits for memory */
     unix_socket socket;
     client *clients;
     size_t clients_len;
@@ -243,17 +244,20 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     }
 }
 
+static void on_again(uv_timer_t *timer);
+
 static void on_connection(uv_stream_t *handle, int status)
 {
     control *c = handle->data;
-    client *k = status < 0 ? NULL : s2s__alloc(c->env, sizeof *k);
-    if (!k)
+    if (status < 0)
         return;
-    k->owner = c;
-    if (uv_pipe_init(c->loop, &k->pipe, 0) < 0) {
+    client *k = s2s__alloc(c->env, sizeof *k);
+    if (!k || uv_pipe_init(c->loop, &k->pipe, 0) < 0) {
         s2s__free(c->env, k);
+        uv_timer_start(&c->again, on_again, AGAIN_MS, 0); /* libuv listens no more until what it holds is accepted */
         return;
     }
+    k->owner = c;
     uv_timer_init(c->loop, &k->timer);
     k->pipe.data = k->timer.data = k;
     k->open_handles = 2;
@@ -265,6 +269,12 @@ static void on_connection(uv_stream_t *handle, int status)
         close_client(k);
     else
         uv_timer_start(&k->timer, on_io_timeout, CONTROL_IO_MS, 0);
+}
+
+static void on_again(uv_timer_t *timer)
+{
+    control *c = timer->data;
+    on_connection((uv_stream_t *)&c->pipe, 0);
 }
 
 /* -- life ---------------------------------------------------------------------------------------------- */
@@ -280,7 +290,8 @@ s2s_err control_new(const s2s_env *env, uv_loop_t *loop, node *n, const control_
         s2s__free(env, c);
         return S2S_E_IO;
     }
-    c->pipe.data = c;
+    uv_timer_init(loop, &c->again);
+    c->pipe.data = c->again.data = c;
     *out = c;
     s2s_err err = unix_socket_bind(&c->pipe, path, SOCKET_MODE, &c->socket, why);
     if (err == S2S_OK && uv_listen((uv_stream_t *)&c->pipe, BACKLOG, on_connection) < 0)
@@ -296,6 +307,7 @@ void control_stop(control *c)
     unix_socket_remove(&c->socket);
     for (client *k = c->clients; k; k = k->next)
         close_client(k);
+    uv_close((uv_handle_t *)&c->again, NULL);
     uv_close((uv_handle_t *)&c->pipe, NULL);
 }
 

@@ -89,7 +89,11 @@ static size_t scenario(test_env *hungry, size_t left)
     for (int i = 1; i <= MESSAGES; i++)
         cr_expect(settled(i), "%zu: %d was neither delivered nor bounced", left, i);
     size_t used = left - (size_t)(hungry->fail_after < 0 ? 0 : hungry->fail_after);
-    hungry->fail_after = -1; /* the end is not about it: a stop makes nothing that it needs */
+    hungry->fail_after = -1; /* the rest is not about it */
+    cr_assert_eq(node_send(&n.a, "c.example", "9"), S2S_OK);
+    for (int turns = 0; turns < GUARD && !has(&n.b, "", 9) && !has(&n.a, "error", 9); turns++)
+        (void)uv_run(&n.loop, UV_RUN_ONCE);
+    cr_expect(has(&n.b, "", 9), "%zu: with memory again, it does not work again: %s", left, node_last(&n.a));
     net_end_node(&n, &n.a);
     net_end_node(&n, &n.b);
     n.a.count = n.b.count = 0;
