@@ -16,7 +16,7 @@ need = @missing=$$(for p in $(1); do \
 	[ -z "$$missing" ] || { echo "installing:" $$missing; $(SUDO) apt-get -q update && \
 		$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends $$missing; }
 
-.PHONY: help build run test bench kill soak newuser interop sim mutants starve fuzz install deb clean
+.PHONY: help build run test bench kill soak newuser image interop sim mutants starve fuzz install deb clean
 
 help:
 	@echo "make run      two nodes on this machine, federating (ONCE=1: end after the check)"
@@ -30,6 +30,7 @@ help:
 	@echo "make starve   every allocation fails in turn, in the dialogs and the tests that are about it"
 	@echo "make kill     a node is killed 100 times in mid-traffic: nothing lost, nothing out of order"
 	@echo "make newuser  docs/operating.md followed to the letter on a clean Debian: certbot, Pebble, Prosody (root)"
+	@echo "make image    the Dockerfile built by buildah without a registry, and the image run (root)"
 	@echo "make soak     ten million stanzas, 100,000 set-ups, reloads, dying peers: no growth (SCALE=$(SCALE), SECONDS at most)"
 	@echo "make install  PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)"
 	@echo "make deb      Debian packages in build/deb"
@@ -102,6 +103,10 @@ soak:
 newuser: deb
 	$(call need,$(LAB_PACKAGES))
 	@/usr/bin/python3 -B interop/newuser.py --cache build/interop --deb build/deb/s2sd_*.deb
+
+image:
+	$(call need,mmdebstrap iproute2 util-linux openssl python3 buildah)
+	@/usr/bin/python3 -B tests/packaging/image.py . build/interop
 
 # The unit names the programs by their full paths.
 install: build
