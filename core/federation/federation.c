@@ -374,11 +374,11 @@ static void on_stop_timer(uv_timer_t *timer)
 }
 
 /* Streams that are not established have nothing to lose; the others are closed in XML. */
-static void close_accepted(s2s_federation *f)
+static void close_linkless(s2s_federation *f)
 {
     for (s2s__stream *s = f->streams, *next; s; s = next) {
         next = s->next;
-        if (s->role == S2S_ACCEPTOR && !s->link) /* a route is closed when its queue is out */
+        if (!s->link && (s->role == S2S_ACCEPTOR || s->broke)) /* a route is closed when its queue is out */
             s2s__connection_close(s->connection, s->established ? S2S_COND_NONE : S2S_COND_SYSTEM_SHUTDOWN,
                                   NULL);
     }
@@ -428,7 +428,7 @@ void s2s_federation_stop(s2s_federation *f)
     s2s__hold_timer_end(f, on_handle_closed);
     uv_timer_start(&f->stop_timer, on_stop_timer, f->env->limits.close_ms, 0);
     s2s__claims_stop(f);
-    close_accepted(f);
+    close_linkless(f);
     s2s__links_each(f, s2s__link_stop);
     s2s__federation_check_stopped(f);
 }

@@ -403,6 +403,17 @@ static void note_failure(s2s__stream *s, const s2s_close *close)
         s2s__dial_note(s->dial, close->cond == S2S_COND_NONE ? "closed" : s2s_cond_name(close->cond));
 }
 
+/* Its receiver holds up what it brought: what goes out does not wait for that. */
+static void on_broken(void *owner)
+{
+    s2s__stream *s = owner;
+    s->broke = true;
+    if (s->f->stopping)
+        s2s__connection_close(s->connection, S2S_COND_NONE, NULL);
+    else if (s->link)
+        s2s__link_closed(s->link, s, S2S_SE_REMOTE_SERVER_TIMEOUT, "no connection to the remote server could be made");
+}
+
 static void on_closed(void *owner, const s2s_close *close)
 {
     s2s__stream *s = owner;
@@ -435,7 +446,7 @@ s2s_err s2s__stream_connect(s2s__stream *s, uv_tcp_t *tcp, const s2s_session_opt
 {
     static const s2s__connection_ops OPS = {on_open,        on_identity, on_verify,
                                             on_established, on_stanza,   on_rejected,
-                                            on_dialback,    on_heard,    on_progress, on_closed, on_gone};
+                                            on_dialback,    on_heard,    on_progress, on_broken, on_closed, on_gone};
     return s2s__connection_new(&s->f->io, tcp, options, sni, &OPS, s, &s->connection);
 }
 

@@ -132,6 +132,8 @@ static void set_timer(s2s__connection *c)
         by = c->stalled_by;
     if (c->broken && !c->paused && !c->over && c->broken_by < by)
         by = c->broken_by;
+    if (c->broken && !c->over && c->mute_at < by)
+        by = c->mute_at;
     if (by == c->timer_at)
         return;
     c->timer_at = by;
@@ -156,9 +158,21 @@ void s2s__conn_broken(s2s__connection *c, const char *why)
         return;
     }
     c->broken = why;
-    c->broken_by = s2s__conn_now(c) + c->io->env->limits.close_ms;
+    c->broken_by = c->mute_at = s2s__conn_now(c) + c->io->env->limits.close_ms;
     if (!c->established)
         s2s_session_lost(c->session, s2s__conn_now(c), why);
+}
+
+/* The receiver holds up what came before: the end may be far. */
+static void mute(s2s__connection *c)
+{
+    c->mute_at = S2S_NEVER;
+    if (!c->established)
+        return;
+    s2s_session_mute(c->session);
+    c->busy = true; /* nothing is read while they take back what was sent */
+    c->ops->broken(c->owner);
+    c->busy = false;
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -179,6 +193,8 @@ static void on_timer(uv_timer_t *timer)
     }
     if (c->broken && !c->paused && s2s__conn_now(c) >= c->broken_by)
         s2s_session_lost(c->session, s2s__conn_now(c), c->broken);
+    else if (c->broken && !c->over && s2s__conn_now(c) >= c->mute_at)
+        mute(c);
     if (!c->over)
         s2s_session_tick(c->session, s2s__conn_now(c));
     s2s__conn_drive(c);

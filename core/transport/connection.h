@@ -55,6 +55,9 @@ typedef struct s2s__connection_ops {
     void (*heard)(void *owner, size_t bytes);
     /* Bytes went out. */
     void (*progress)(void *owner);
+    /* Nothing can be sent any more, and limits.close_ms has not been enough to read what came before: that goes on, and what was sent
+     * may be taken back (s2s__connection_unacknowledged). Once at most. */
+    void (*broken)(void *owner);
     /* The stream is over; only `gone` follows. */
     void (*closed)(void *owner, const s2s_close *close);
     /* The connection is freed. */
@@ -79,7 +82,7 @@ void s2s__connection_verified(s2s__connection *c, const s2s_event *asked, s2s_di
                               s2s_stanza_error error);
 /* S2S_E_STATE: not established. S2S_E_LIMIT: no room now; _progress will come. */
 s2s_err s2s__connection_send(s2s__connection *c, const s2s_stanza *stanza);
-/* Stream management, as s2s_session_acks and, after `closed` was called, s2s_session_unacknowledged. */
+/* Stream management, as s2s_session_acks and, after `broken` or `closed` was called, s2s_session_unacknowledged. */
 void s2s__connection_acks(const s2s__connection *c, s2s_acks *out);
 const s2s_stanza *s2s__connection_unacknowledged(s2s__connection *c);
 /* The close handshake; `cond` S2S_COND_NONE for a plain close. */

@@ -53,6 +53,7 @@ struct s2s__connection {
     bool resumed;             /* inside drive(): reading goes on when that is done */
     const char *broken;       /* why nothing can be sent any more; NULL: it can. What came before is read to its end */
     s2s_time broken_by;       /* until then, if it is not paused */
+    s2s_time mute_at;         /* when those who send stop waiting for that end; S2S_NEVER: they have */
     bool over;                /* the session has ended */
     bool shut;                /* our half is closed; the peer's is awaited until linger_by */
     bool closing;             /* uv_close was called */

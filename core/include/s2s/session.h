@@ -155,7 +155,12 @@ S2S_API void s2s_session_close(s2s_session *s, s2s_time now, s2s_cond cond, cons
  * in XML both ways already. */
 S2S_API void s2s_session_lost(s2s_session *s, s2s_time now, const char *text);
 
-/* After S2S_EV_CLOSED: the next stanza that was sent while the peer acknowledged stanzas (XEP-0198) and was not
+/* Nothing that goes out will arrive any more, but what the peer sent before is still to be fed and pulled. From here on
+ * s2s_session_send() returns S2S_E_STATE, acknowledgements count for nothing either way, and s2s_session_unacknowledged() takes
+ * back what was sent. For an established stream; does nothing after S2S_EV_CLOSED. */
+S2S_API void s2s_session_mute(s2s_session *s);
+
+/* After S2S_EV_CLOSED or s2s_session_mute(): the next stanza that was sent while the peer acknowledged stanzas (XEP-0198) and was not
  * acknowledged, oldest first; NULL: no more. The peer may have it all the same. Valid until the next call on `s`. */
 S2S_API const s2s_stanza *s2s_session_unacknowledged(s2s_session *s);
 

@@ -32,6 +32,7 @@ static void check(s2s_session *s)
     switch (s->sm.state) {
     case SM_EXPECTED:
     case SM_OFF: (void)s2s__ok(s, s2s__buf_puts(&s->out, " ")); return; /* ST-24 */
+    case SM_MUTE: return;
     case SM_ASKED: return; /* it owes an answer already */
     case SM_ON: s2s__sm_probe(s); return;
     }

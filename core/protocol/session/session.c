@@ -558,7 +558,7 @@ s2s_err s2s_session_verdict(s2s_session *s, s2s_time now, const s2s_verdict *ver
 
 s2s_err s2s_session_send(s2s_session *s, const s2s_stanza *stanza)
 {
-    if ((s->role != S2S_INITIATOR && s->bidi != BIDI_ON) || s->state != ESTABLISHED)
+    if ((s->role != S2S_INITIATOR && s->bidi != BIDI_ON) || s->state != ESTABLISHED || s->sm.state == SM_MUTE)
         return S2S_E_STATE;
     if (!s2s__sm_has_room(s))
         return S2S_E_AGAIN;

@@ -416,6 +416,8 @@ bool s2s__sm_nonza(s2s_session *s, const s2s__node *n)
 {
     if (!s2s__str_is(n->ns, NS_SM))
         return false;
+    if (s->sm.state == SM_MUTE)
+        return true; /* what was kept goes another way, and nothing can be answered */
     if (take_common(s, n))
         return true;
     if (s->sm.state == SM_ASKED && s2s__node_is(n, NS_SM, "enabled"))
@@ -479,19 +481,36 @@ void s2s__sm_stood(s2s_session *s, s2s_time ms)
 void s2s__sm_free(s2s__sm *m)
 {
     s2s__buf_free(&m->ends);
+    s2s__buf_free(&m->back);
+}
+
+void s2s_session_mute(s2s_session *s)
+{
+    if (s->state == CLOSED || s->sm.state == SM_MUTE)
+        return;
+    s->sm.state = SM_MUTE;
+    s->sm.asked = 0;
+    s->sm.asked_at = s->sm.ask_by = S2S_NEVER;
+    s->sm.owed = s->sm.owed_again = false;
+    s->sm.back = s->out; /* what is still written, and never leaves, must not move it */
+    s->sm.kept = 0;
+    s2s__buf_init(&s->out, s->env, s->sm.back.max);
 }
 
 const s2s_stanza *s2s_session_unacknowledged(s2s_session *s)
 {
+    s2s__buf *kept = s->sm.state == SM_MUTE ? &s->sm.back : &s->out;
     bool found = false;
-    while (!found && s->state == CLOSED && s2s__sm_unacked(&s->sm) > 0) {
+    while (!found && (s->state == CLOSED || s->sm.state == SM_MUTE) && s2s__sm_unacked(&s->sm) > 0) {
         uint64_t from = s->sm.began > s->sm.base ? s->sm.began : s->sm.base, to = end_at(&s->sm, 0);
-        char *bytes = (char *)s->out.data + s->out.start; /* lent to nobody: nothing goes out any more */
+        char *bytes = (char *)kept->data + kept->start; /* lent to nobody: nothing goes out any more */
         size_t at = (size_t)(from - s->sm.base), len = (size_t)(to - from);
         s2s__buf_drop(&s->sm.ends, sizeof(uint64_t));
         s->sm.began = to;
         found = s2s__stanza_read_back(bytes + at, len, &s->sm.taken);
     }
+    if (!found)
+        s2s__buf_free(&s->sm.back);
     return found ? &s->sm.taken : NULL;
 }
 

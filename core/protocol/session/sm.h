@@ -14,6 +14,7 @@ typedef enum s2s__sm_state {
     SM_EXPECTED, /* acceptor that sends, too: <enable/> may come; what is sent meanwhile is kept */
     SM_ASKED,    /* initiator: <enable/> is out; what is sent from here on is kept */
     SM_ON,
+    SM_MUTE,     /* nothing that goes out arrives any more: s2s_session_mute() */
 } s2s__sm_state;
 
 typedef struct s2s__sm {
@@ -23,6 +24,7 @@ typedef struct s2s__sm {
     uint32_t acked;        /* the last `h` that the peer sent */
     uint64_t acknowledged; /* the same without wrapping, for status */
     s2s__buf ends;         /* uint64_t each, oldest first */
+    s2s__buf back;         /* SM_MUTE: what was kept, until it has been taken back */
     uint32_t uncounted;    /* acceptor: the oldest kept that were written before <enabled/>: no `h` counts them */
     uint64_t base;         /* offset of the output buffer's first byte */
     uint64_t began;        /* offset of what may be kept: behind <enable/> or the features, then behind what was taken back */

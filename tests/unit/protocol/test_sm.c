@@ -194,3 +194,58 @@ Test(sm, what_is_taken_back_is_what_was_sent_also_without_memory)
     t.fail_after = -1;
     end();
 }
+
+Test(sm, what_nobody_will_get_is_taken_back_while_the_peer_is_still_read)
+{
+    s2s_event e;
+    s2s_acks acks;
+    const uint8_t *bytes;
+    begin(S2S_INITIATOR, 0);
+    for (size_t i = 0; i < sizeof ODD / sizeof *ODD; i++)
+        cr_assert_eq(s2s_session_send(s, &ODD[i]), S2S_OK);
+    send_out();
+    cr_assert_eq(s2s_session_send(s, &ODD[0]), S2S_OK); /* this one has not left */
+    cr_assert_eq(feed("<a xmlns='urn:xmpp:sm:3' h='1'/>", &e), S2S_EV_ACKED);
+    s2s_session_mute(s);
+    cr_expect_eq(s2s_session_send(s, &ODD[0]), S2S_E_STATE);
+    cr_expect_eq(s2s_session_output(s, &bytes), 0u);
+    s2s_session_acks(s, &acks);
+    cr_expect_eq(acks.acknowledged, 1u);
+    cr_expect_eq(acks.unacknowledged, 4u);
+    const s2s_stanza *got = s2s_session_unacknowledged(s);
+    cr_assert_not_null(got);
+    s2s_session_close(s, 0, S2S_COND_UNDEFINED_CONDITION, "what is written now must not move what is lent");
+    cr_expect(same(got->from, ODD[1].from) && same(got->attrs, ODD[1].attrs) && same(got->inner, ODD[1].inner));
+    for (size_t i = 2; i < sizeof ODD / sizeof *ODD; i++) {
+        got = s2s_session_unacknowledged(s);
+        cr_assert_not_null(got, "SM-04: %zu is lost", i);
+        cr_expect(same(got->id, ODD[i].id) && same(got->inner, ODD[i].inner), "%zu", i);
+    }
+    got = s2s_session_unacknowledged(s);
+    cr_assert_not_null(got);
+    cr_expect(same(got->from, ODD[0].from) && same(got->inner, ODD[0].inner));
+    cr_expect_null(s2s_session_unacknowledged(s));
+    end();
+}
+
+Test(sm, what_a_mute_session_reads_is_delivered_and_its_acknowledgements_count_for_nothing)
+{
+    s2s_event e;
+    s2s_acks acks;
+    const uint8_t *bytes;
+    begin(S2S_INITIATOR, 0);
+    send_one();
+    send_one();
+    send_out();
+    s2s_session_mute(s);
+    while (s2s_session_unacknowledged(s))
+        continue;
+    cr_expect_eq(feed("<a xmlns='urn:xmpp:sm:3' h='2'/><r xmlns='urn:xmpp:sm:3'/>", &e), S2S_EV_NONE, "not too high");
+    cr_expect_eq(s2s_session_output(s, &bytes), 0u, "nobody would read the answer");
+    s2s_session_acks(s, &acks);
+    cr_expect_eq(acks.acknowledged + acks.unacknowledged, 0u);
+    cr_expect(!acks.on);
+    lose();
+    cr_expect_null(s2s_session_unacknowledged(s));
+    end();
+}
