@@ -79,7 +79,12 @@ limits: {{{", ".join(f"{k}: {v}" for k, v in mine.items())}}}
         self.log = self.nodes["a"].log_text
         self.send_and_settle(f"{name}: at first")
         assert not self.traffic.returned
+        wait_for(f"{name}: acknowledgements are agreed on", self.acknowledges, self.nodes["a"].proc)
         self.name = name
+
+    def acknowledges(self):
+        """Until then little is sent, and the wait for that is not what a scene is about."""
+        return any(s["acks"] for s in self.nodes["a"].ask("status")["streams"] if s["direction"] == "out")
 
     def send_and_settle(self, what):
         self.traffic.send(PAIR)
