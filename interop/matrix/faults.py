@@ -9,7 +9,7 @@ import re
 
 PEERS = ("ejabberd24", "ejabberdnew")
 WAITED_SECONDS = 5.0
-MOST = 0.1  # of a peer's cells in a phase; more of it is something else
+MOST, FEW = 0.1, 3  # of a peer's cells in a phase, and what chance makes in a small one; more of it is something else
 TIME = r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+)[^\n]*"
 FORMS = r"(Connection failed: non-existing domain|TLS failed: SSL_do_handshake failed)"
 
@@ -30,11 +30,11 @@ def lost_answer(cell, log):
 
 
 def too_many(results):
-    """[(phase, peer, how many of how many)] where it is more than MOST."""
+    """[(phase, peer, how many of how many)] where it is more than MOST and FEW."""
     counts = {}
     for cell, result in results.items():
         if not isinstance(result, str):
             of = counts.setdefault((cell.phase.name, cell.peer.name), [0, 0])
             of[0] += bool(result[1].fault)
             of[1] += 1
-    return [(phase, peer, f"{hit} of {all_}") for (phase, peer), (hit, all_) in counts.items() if hit > MOST * all_]
+    return [(phase, peer, f"{hit} of {all_}") for (phase, peer), (hit, all_) in counts.items() if hit > max(FEW, MOST * all_)]

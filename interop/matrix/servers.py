@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """servers.py: all servers of one phase: the name server, the peers and s2sd, each with a domain for each certificate."""
 import shutil
+import socket
 import subprocess
+import time
 from pathlib import Path
 
 from lab import topology
@@ -72,7 +74,7 @@ modules:
 """
 EJABBERD_CONTROL = """\
 ERLANG_NODE={name}@localhost
-ERL_DIST_PORT=143{last}
+ERL_DIST_PORT={port}
 INET_DIST_INTERFACE=127.0.0.1
 ERL_OPTIONS="-env ERL_CRASH_DUMP_BYTES 0"
 """
@@ -133,6 +135,22 @@ def zone(phase, peers, variants):
         lines.append(f"xmpp.{label} A {address}")
         lines += [f"{record} xmpp.{label}" for v in variants for record in srv_records(phase, label, v)]
     return "\n".join(lines) + "\n"
+
+
+def wait_free(port, seconds=20):
+    """The server of the phase before may still be at its end."""
+    until = time.monotonic() + seconds
+    while True:
+        with socket.socket() as taken:
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                taken.bind(("127.0.0.1", port))
+                taken.listen()
+                return
+            except OSError:
+                if time.monotonic() > until:
+                    raise
+        time.sleep(0.05)
 
 
 class Servers:
@@ -227,7 +245,9 @@ class Servers:
             level="debug" if self.phase.wire else "info",
             bidi="  mod_s2s_bidi: {}" if self.phase.bidi and peer.name in axes.EJABBERD_BIDI else "",
             dialback="" if self.phase.theirs == "certificates" else "  mod_s2s_dialback: {}"))
-        (home / "ejabberdctl.cfg").write_text(EJABBERD_CONTROL.format(name=peer.name, last=peer.address.split(".")[-1]))
+        dist_port = 14300 + int(peer.address.split(".")[-1])
+        wait_free(dist_port)
+        (home / "ejabberdctl.cfg").write_text(EJABBERD_CONTROL.format(name=peer.name, port=dist_port))
         shutil.copy(lab.rootfs / "etc/ejabberd/inetrc", home)
         lab.own("ejabberd", home)
         return self._keep(peer.name, Process(peer.name, lab.chroot_command("ejabberd", [
