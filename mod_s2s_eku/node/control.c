@@ -7,9 +7,10 @@
 
 #include "protocol/buf.h"
 #include "status.h"
+#include "transport/spare.h"
 #include "unix_socket.h"
 
-enum { AGAIN_MS = 100, BACKLOG = 16, SOCKET_MODE = 0600 };
+enum { BACKLOG = 16, SOCKET_MODE = 0600 };
 
 typedef struct client {
     struct client *next;
@@ -31,7 +32,7 @@ struct control {
     node *node;
     control_ops ops;
     uv_pipe_t pipe;
-    uv_timer_t again; /* a connection waits for memory */
+    s2s__spare *spare;
     unix_socket socket;
     client *clients;
     size_t clients_len;
@@ -244,8 +245,6 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     }
 }
 
-static void on_again(uv_timer_t *timer);
-
 static void on_connection(uv_stream_t *handle, int status)
 {
     control *c = handle->data;
@@ -254,7 +253,7 @@ static void on_connection(uv_stream_t *handle, int status)
     client *k = s2s__alloc(c->env, sizeof *k);
     if (!k || uv_pipe_init(c->loop, &k->pipe, 0) < 0) {
         s2s__free(c->env, k);
-        uv_timer_start(&c->again, on_again, AGAIN_MS, 0); /* libuv listens no more until what it holds is accepted */
+        s2s__spare_turn_away(c->spare, handle);
         return;
     }
     k->owner = c;
@@ -271,12 +270,6 @@ static void on_connection(uv_stream_t *handle, int status)
         uv_timer_start(&k->timer, on_io_timeout, CONTROL_IO_MS, 0);
 }
 
-static void on_again(uv_timer_t *timer)
-{
-    control *c = timer->data;
-    on_connection((uv_stream_t *)&c->pipe, 0);
-}
-
 /* -- life ---------------------------------------------------------------------------------------------- */
 
 s2s_err control_new(const s2s_env *env, uv_loop_t *loop, node *n, const control_ops *ops, char *path, control **out,
@@ -285,13 +278,14 @@ s2s_err control_new(const s2s_env *env, uv_loop_t *loop, node *n, const control_
     control *c = s2s__alloc(env, sizeof *c);
     if (!c)
         return S2S_E_NOMEM;
-    *c = (control){.env = env, .loop = loop, .node = n, .ops = *ops};
-    if (uv_pipe_init(loop, &c->pipe, 0) < 0) {
+    *c = (control){.env = env, .loop = loop, .node = n, .ops = *ops, .spare = s2s__spare_new(env)};
+    if (!c->spare || uv_pipe_init(loop, &c->pipe, 0) < 0) {
+        s2s_err failed = c->spare ? S2S_E_IO : S2S_E_NOMEM;
+        s2s__spare_free(c->spare);
         s2s__free(env, c);
-        return S2S_E_IO;
+        return failed;
     }
-    uv_timer_init(loop, &c->again);
-    c->pipe.data = c->again.data = c;
+    c->pipe.data = c;
     *out = c;
     s2s_err err = unix_socket_bind(&c->pipe, path, SOCKET_MODE, &c->socket, why);
     if (err == S2S_OK && uv_listen((uv_stream_t *)&c->pipe, BACKLOG, on_connection) < 0)
@@ -307,8 +301,8 @@ void control_stop(control *c)
     unix_socket_remove(&c->socket);
     for (client *k = c->clients; k; k = k->next)
         close_client(k);
-    uv_close((uv_handle_t *)&c->again, NULL);
     uv_close((uv_handle_t *)&c->pipe, NULL);
+    s2s__spare_free(c->spare);
 }
 
 void control_free(control *c)
