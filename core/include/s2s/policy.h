@@ -200,7 +200,8 @@ typedef struct s2s_refusal {
 typedef struct s2s_policy_ops {
     uint32_t abi; /* S2S_POLICY_ABI */
     /* Judges `peer`. S2S_OK: `*out` is the verdict. S2S_E_PENDING: it comes later, once, through
-     * s2s_federation_answer(..., ticket, ...). Any other error counts as refused. */
+     * s2s_federation_answer(..., ticket, ...). Until then nothing of the peer's is read but its end, which is answered at once. Any
+     * other error counts as refused. */
     s2s_err (*judge)(void *self, const s2s_peer *peer, s2s_ticket ticket, s2s_verdict *out);
     /* Optional (NULL: the peer's words are logged alone). The peer refused *our* certificate. Writes one sentence with
      * the likely cause into `out` and returns true, or returns false if nothing is known about it. */

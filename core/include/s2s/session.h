@@ -128,8 +128,9 @@ S2S_API void s2s_session_offer_bidi(s2s_session *s, bool offer);
 /* Answers S2S_EV_START_TLS: the handshake succeeded. (If it failed: s2s_session_lost.) S2S_E_STATE: nothing was asked. */
 S2S_API s2s_err s2s_session_tls_up(s2s_session *s, s2s_time now);
 
-/* Answers S2S_EV_VERIFY, now or later. Fails closed: without this nothing is authorised. `verdict->dialback` says whether
- * Server Dialback may be used: instead of a certificate that is not trusted, or when the peer does not do EXTERNAL. Copied.
+/* Answers S2S_EV_VERIFY, now or later. Fails closed: without this nothing is authorised, and nothing is read but the peer's
+ * end. `verdict->dialback` says whether Server Dialback may be used: instead of a certificate that is not trusted, or when the peer
+ * does not do EXTERNAL. Copied.
  * S2S_E_STATE: nothing was asked. */
 S2S_API s2s_err s2s_session_verdict(s2s_session *s, s2s_time now, const s2s_verdict *verdict);
 

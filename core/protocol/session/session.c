@@ -394,14 +394,14 @@ static void take_item(s2s_session *s, const s2s__item *item)
     }
 }
 
-/* While the caller owes an answer, input waits. */
+/* While the caller owes an answer, input waits; but for the end of the peer's stream where the answer may take its time. */
 static bool may_read(const s2s_session *s)
 {
     switch (s->state) {
+    case WAIT_VERDICT: return s2s__reader_at_end(s->reader);
     case WAIT_ACCEPT_PLAIN:
     case WAIT_ACCEPT_TLS:
     case WAIT_TLS:
-    case WAIT_VERDICT:
     case WAIT_SAFE:
     case DRAINING:
     case CLOSED: return false;

@@ -662,3 +662,15 @@ size_t s2s__reader_pending(const s2s__reader *r)
 {
     return (size_t)(end_of(r) - r->done) + (r->bad != UTF8_OK); /* what is not UTF-8 was not kept, but it came */
 }
+
+bool s2s__reader_at_end(const s2s__reader *r)
+{
+    static const char END[] = "</", ERROR[] = "<stream:error"; /* by another prefix it waits as everything does */
+    s2s_str rest = slice(r, r->done, end_of(r));
+    while (rest.len > 0 && *rest.ptr && strchr(" \t\r\n", *rest.ptr)) {
+        rest.ptr++;
+        rest.len--;
+    }
+    return (rest.len >= sizeof END - 1 && memcmp(rest.ptr, END, sizeof END - 1) == 0) ||
+           (rest.len >= sizeof ERROR - 1 && memcmp(rest.ptr, ERROR, sizeof ERROR - 1) == 0);
+}

@@ -53,5 +53,8 @@ s2s__item_type s2s__reader_next(s2s__reader *r, s2s__item *item);
 void s2s__reader_rest(s2s__reader *r);
 /* Bytes that were fed but not parsed yet (TL-05). */
 size_t s2s__reader_pending(const s2s__reader *r);
+/* What was fed and is not dealt with begins with the end of the stream: its end tag, or a stream error. Told by the bytes alone,
+ * for who does not want to read the rest yet. */
+bool s2s__reader_at_end(const s2s__reader *r);
 
 #endif

@@ -198,9 +198,7 @@ Test(federation, an_answer_that_comes_after_the_stream_is_for_nobody)
     s2s_verdict verdict;
     s2s_verdict_init(&verdict);
     verdict.trusted = true;
-    net_begin(&n);
-    n.a.t.env.limits.close_ms = 100; /* the peer reads nothing while its policy thinks */
-    net_begin_nodes(&n);
+    begin();
     n.b.pends = true;
     cr_assert_eq(node_send(&n.a, "b.example", "m1"), S2S_OK);
     net_until(&n, &n.b.judged, 1);
@@ -211,6 +209,7 @@ Test(federation, an_answer_that_comes_after_the_stream_is_for_nobody)
         if (i < STREAMS) {
             cr_assert_eq(s2s_federation_close_remote(n.a.f, S2S_STR("b.example")), 1u);
             net_until(&n, &n.b.ended, i);
+            cr_expect_eq(n.b.last_end.origin, S2S_ORIGIN_PEER, "its end is seen while the policy thinks: %s", n.b.last_end.text);
             cr_expect_eq(s2s_federation_answer(n.b.f, n.b.asked, &verdict), S2S_E_NOTFOUND);
         }
     }
