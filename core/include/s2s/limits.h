@@ -71,7 +71,7 @@ extern "C" {
       "streams that broke in a row without any acknowledgement; what they carried again then bounces") \
     X(ack_ms, 60000, 1000, 600000, "ms",                                                           \
       "wait for a peer's acknowledgement once asked for; stream error connection-timeout. Also an acceptor's for <enable/>; " \
-      "then it does without")                                                                       \
+      "then it does without. stall_ms if that is less: an initiator's for <enabled/>") \
     X(liveness_ms, 300000, 0, 86400000, "ms",                                                      \
       "without a byte from the peer of an established stream it is asked for an answer (XEP-0198), else sent a " \
       "space, for TCP to notice; 0: never")                                                        \

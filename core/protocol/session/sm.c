@@ -437,11 +437,18 @@ bool s2s__sm_nonza(s2s_session *s, const s2s__node *n)
 
 /* -- time ---------------------------------------------------------------------------------------------- */
 
+/* An <a/> may wait for what it counts to be taken; <enabled/> waits for nothing, so that who does not say it does not read. */
+static s2s_time patience(const s2s_session *s)
+{
+    const s2s_limits *l = &s->env->limits;
+    return s->sm.state == SM_ASKED && l->stall_ms < l->ack_ms ? l->stall_ms : l->ack_ms;
+}
+
 static s2s_time overdue_at(const s2s_session *s)
 {
     if (s->sm.asked == 0 || s->sm.asked_at == S2S_NEVER)
         return S2S_NEVER; /* what does not leave is the transport's to notice */
-    return s->sm.asked_at + s->env->limits.ack_ms;
+    return s->sm.asked_at + patience(s);
 }
 
 s2s_time s2s__sm_deadline(const s2s_session *s)
@@ -466,7 +473,8 @@ void s2s__sm_tick(s2s_session *s)
     else if (s->sm.asked == 0)
         ask(s);
     else
-        s2s__fail(s, S2S_COND_CONNECTION_TIMEOUT, "the peer does not acknowledge"); /* ST-23 */
+        s2s__fail(s, S2S_COND_CONNECTION_TIMEOUT, /* ST-23 */
+                  s->sm.state == SM_ASKED ? "the peer does not answer <enable/>" : "the peer does not acknowledge");
 }
 
 void s2s__sm_stood(s2s_session *s, s2s_time ms)

@@ -154,6 +154,49 @@ Test(acks, what_was_sent_again_in_vain_too_often_bounces)
     finish();
 }
 
+/* The peer stops between the set-up and its word that it counts. */
+static void begin_without_enabled(uint32_t reroute_ms)
+{
+    char why[S2S_TEXT_MAX] = "";
+    net_begin(&n);
+    n.a.t.env.limits.stall_ms = 3000;
+    n.a.t.env.limits.close_ms = 100;
+    n.a.t.env.limits.reroute_ms = reroute_ms;
+    net_begin_nodes_unrouted(&n);
+    relay_begin(&r, &n.loop, n.b.address);
+    cr_assert_eq(s2s_federation_route(n.a.f, "b.example", r.address, n.tls, why), S2S_OK, "%s", why);
+    send_many(0, MANY);
+    net_until(&n, &n.a.established, 1);
+    r.hold_back = true;
+}
+
+Test(acks, a_peer_that_stops_before_it_says_that_it_counts_is_left)
+{
+    begin_without_enabled(60000);
+    net_until(&n, &n.a.ended, 1);
+    cr_expect_eq(n.a.last_end.origin, S2S_ORIGIN_LOCAL);
+    cr_expect_eq(n.a.last_end.cond, S2S_COND_CONNECTION_TIMEOUT, "ST-23: %s", n.a.last_end.text);
+    cr_expect_eq(n.a.count, 0u, "nothing bounces");
+    r.hold_back = false;
+    size_t before = n.b.count; /* what it has read all the same */
+    net_until(&n, &n.b.count, before + MANY);
+    expect_numbers(before, MANY);
+    until_acknowledged();
+    cr_expect_eq(n.a.count, 0u);
+    finish();
+}
+
+Test(acks, a_peer_that_is_gone_before_it_said_that_it_counts_bounces_all)
+{
+    begin_without_enabled(0);
+    r.turn_away = true;
+    net_until(&n, &n.a.count, MANY);
+    cr_expect(has(n.a.received[0], "message error 0 ") && has(n.a.received[0], "remote-server-timeout"), "%s", n.a.received[0]);
+    cr_expect(has(node_last(&n.a), "message error 199"), "%s", node_last(&n.a));
+    r.hold_back = false;
+    finish();
+}
+
 Test(acks, what_cannot_be_sent_again_bounces_in_order_when_time_is_up)
 {
     begin(1000);
