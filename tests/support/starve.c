@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* starve.c: malloc, calloc and realloc of the program and of the libraries that it calls. Three are spared: GMP ends the process when memory is out,
- * libtasn1 writes through what it did not get, and what the C library allocates may be for it (strdup). */
+/* starve.c: malloc, calloc and realloc of the program and of the libraries that it calls. Four are spared: GMP and libuv
+ * end the process when memory is out, libtasn1 writes through what it did not get, and what the C library allocates may be for it (strdup). */
 #include "support/starve.h"
 
 #include <dlfcn.h>
@@ -23,8 +23,44 @@ static __thread struct {
     size_t left;
 } hunger;
 
+typedef void set_memory(void *(*alloc)(size_t), void *(*resize)(void *, size_t, size_t), void (*release)(void *, size_t));
+
+static void *never_fails(size_t size)
+{
+    bool before = starve_spare(true);
+    void *got = malloc(size);
+    (void)starve_spare(before);
+    return got;
+}
+
+static void *never_fails_with_old(void *old, size_t size, size_t new_size)
+{
+    (void)size;
+    bool before = starve_spare(true);
+    void *got = realloc(old, new_size);
+    (void)starve_spare(before);
+    return got;
+}
+
+static void release(void *ptr, size_t size)
+{
+    (void)size;
+    free(ptr);
+}
+
+/* GnuTLS gives GMP functions of its own, which end the process: it may have others. */
+static void feed_gmp(void)
+{
+    set_memory *set;
+    void *found = dlsym(RTLD_DEFAULT, "__gmp_set_memory_functions");
+    memcpy(&set, &found, sizeof set);
+    if (set)
+        set(never_fails, never_fails_with_old, release);
+}
+
 void starve_begin(size_t left, bool once)
 {
+    feed_gmp();
     hunger.left = left;
     hunger.once = once;
     hunger.failed = false;
@@ -35,6 +71,11 @@ bool starve_end(void)
 {
     hunger.on = false;
     return hunger.failed;
+}
+
+size_t starve_left(void)
+{
+    return hunger.left;
 }
 
 bool starve_spare(bool spare)
@@ -53,7 +94,7 @@ size_t starve_step(size_t total)
 /* dladdr costs more than all else here, and a program calls from few places. */
 PLAIN static bool spared(const void *caller)
 {
-    static const char *const LIBRARIES[] = {"libgmp", "libtasn1", "libc.so"};
+    static const char *const LIBRARIES[] = {"libgmp", "libtasn1", "libuv", "libc.so"};
     static __thread struct {
         const void *caller;
         bool spare;

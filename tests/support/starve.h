@@ -11,6 +11,8 @@
 void starve_begin(size_t left, bool once);
 /* Over. True if one has failed. */
 bool starve_end(void);
+/* What is left of `left`. */
+size_t starve_left(void);
 
 /* For what is not ours and dies when it gets no memory: it counts as one allocation. True: that is the one which fails. */
 bool starve_one(void);

@@ -42,6 +42,8 @@ s2s__pump *pair_pump(pump_pair *pair, s2s_role role, s2s__identity *identity)
 
 void pair_make(pump_pair *pair, s2s__identity *of_initiator)
 {
+    s2s__pump_free(pair->initiator);
+    s2s__pump_free(pair->acceptor);
     pair->initiator = pair_pump(pair, S2S_INITIATOR, of_initiator);
     pair->acceptor = pair_pump(pair, S2S_ACCEPTOR, pair->identity);
 }

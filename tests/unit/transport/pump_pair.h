@@ -21,7 +21,7 @@ void pair_begin(pump_pair *pair);
 void pair_end(pump_pair *pair);
 /* Makes one pump: the initiator asks for example.org. */
 s2s__pump *pair_pump(pump_pair *pair, s2s_role role, s2s__identity *identity);
-/* Makes both pumps; the acceptor always has the identity. */
+/* Makes both pumps, in place of those before; the acceptor always has the identity. */
 void pair_make(pump_pair *pair, s2s__identity *of_initiator);
 /* Moves all output of `from` to `to`, at most `step` bytes at a time, and calls `each` (may be NULL) after each step. */
 void pair_move(s2s__pump *from, s2s__pump *to, size_t step, void (*each)(s2s__pump *to));
