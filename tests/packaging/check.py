@@ -4,6 +4,7 @@
     check.py hook|unit|service|sockets PACKAGING_DIRECTORY BUILD_DIRECTORY
 """
 import grp
+import json
 import os
 import re
 import shutil
@@ -100,6 +101,8 @@ def test_unit(packaging, build, top):
 # -- the service ---------------------------------------------------------------------------------------------
 
 NOBODY = 65534
+WORKERS = 2
+PEERS_MAX = 500  # the kernel wakes all workers for each connection; who is first has it
 CONFIG = """domains: [{{name: node.example, certificate: {top}/fullchain.pem, key: {top}/privkey.pem}}]
 listen: [{{address: "127.0.0.1:0"}}{more}]
 components: {{listen: "fd:components", accounts: [{{domain: chat.node.example, secret: sesame}}]}}
@@ -236,8 +239,50 @@ def test_sockets(_packaging, build, top):
         check(node.returncode == (0 if words is None else 1) and (words or "") in errors, f"{names}: {errors}")
 
 
+def workers_of_streams(build, top):
+    """Those that have accepted a connection: ids are numbered by worker."""
+    said = subprocess.run([build / "bin" / "s2sctl", "status", "--json", "--control", top / "control.sock"], capture_output=True,
+                          check=True, text=True).stdout
+    return {int(stream["id"][1:]) % WORKERS for stream in json.loads(said)["streams"]}
+
+
+def connect(address):
+    """With the beginning of a stream; who accepts it answers."""
+    peer = socket.create_connection(address, PATIENCE)
+    peer.sendall(HEADER)
+    return peer
+
+
+def test_shared(_packaging, build, top):
+    """Several workers accept from one socket that was passed, and what comes while the node is away waits in it."""
+    make_certificate(top, "node.example")
+    passed, components = socket.create_server(("127.0.0.1", 0)), socket.create_server(("127.0.0.1", 0))
+    (top / "s2sd.yaml").write_text(CONFIG.format(top=top, more=', {address: "fd:servers"}') + f"workers: {WORKERS}\n")
+    manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    manager.bind(str(top / "notify.sock"))
+    for life in range(2):
+        waiting = connect(passed.getsockname())  # before the node is there
+        node = start(build, top, [passed, components], "servers:components", manager)
+        hear(manager, "READY=1", node)
+        check(b"<stream:stream" in waiting.recv(4096), f"life {life}: what came before the node was not accepted")
+        peers = []
+        while len(workers_of_streams(build, top)) < WORKERS:
+            check(len(peers) < PEERS_MAX, f"life {life}: only the workers {workers_of_streams(build, top)} accept")
+            for _ in range(10):
+                peers.append(connect(passed.getsockname()))
+                check(b"<stream:stream" in peers[-1].recv(4096), f"life {life}: a connection is not served")
+        node.send_signal(signal.SIGTERM)
+        hear(manager, "STOPPING=1", node)
+        errors = node.communicate(timeout=PATIENCE)[1]
+        check(node.returncode == 0, f"ended with {node.returncode}: {errors}")
+        check(errors.count("socket=passed") == 1, f"the socket is told once, not by each worker: {errors}")
+        for peer in (waiting, *peers):
+            peer.close()
+
+
 def main():
-    test = {"hook": test_hook, "unit": test_unit, "service": test_service, "sockets": test_sockets}[sys.argv[1]]
+    test = {"hook": test_hook, "unit": test_unit, "service": test_service, "sockets": test_sockets,
+            "shared": test_shared}[sys.argv[1]]
     with tempfile.TemporaryDirectory(prefix="s2sd-") as top:
         test(Path(sys.argv[2]), Path(sys.argv[3]), Path(top))
     print(f"packaging: {sys.argv[1]} is good")
