@@ -2,9 +2,8 @@
 /* queue.c: one block of memory per stanza that waits. */
 #include "federation/queue.h"
 
-#include <string.h>
-
 #include "protocol/buf.h"
+#include "protocol/stanza_copy.h"
 
 struct s2s__queued {
     s2s__queued *next;
@@ -13,25 +12,9 @@ struct s2s__queued {
     char bytes[];
 };
 
-static size_t text_size(const s2s_stanza *st)
-{
-    return st->from.len + st->to.len + st->id.len + st->type.len + st->lang.len + st->attrs.len +
-           st->inner.len;
-}
-
-static s2s_str keep(char **at, s2s_str s)
-{
-    if (!s.ptr)
-        return s;
-    s2s_str kept = {*at, s.len};
-    memcpy(*at, s.ptr, s.len);
-    *at += s.len;
-    return kept;
-}
-
 s2s_err s2s__queue_push(s2s__queue *q, const s2s_env *env, const s2s_stanza *stanza)
 {
-    size_t size = sizeof(s2s__queued) + text_size(stanza);
+    size_t size = sizeof(s2s__queued) + s2s__stanza_text(stanza);
     if (q->stanzas >= env->limits.queue_stanzas || size + q->bytes > env->limits.queue_bytes)
         return S2S_E_LIMIT;
     return s2s__queue_add(q, env, stanza);
@@ -39,20 +22,12 @@ s2s_err s2s__queue_push(s2s__queue *q, const s2s_env *env, const s2s_stanza *sta
 
 s2s_err s2s__queue_add(s2s__queue *q, const s2s_env *env, const s2s_stanza *stanza)
 {
-    size_t size = sizeof(s2s__queued) + text_size(stanza);
+    size_t size = sizeof(s2s__queued) + s2s__stanza_text(stanza);
     s2s__queued *e = s2s__alloc(env, size);
     if (!e)
         return S2S_E_NOMEM;
-    char *at = e->bytes;
     e->size = size;
-    e->stanza = (s2s_stanza){.kind = stanza->kind,
-                             .from = keep(&at, stanza->from),
-                             .to = keep(&at, stanza->to),
-                             .id = keep(&at, stanza->id),
-                             .type = keep(&at, stanza->type),
-                             .lang = keep(&at, stanza->lang),
-                             .attrs = keep(&at, stanza->attrs),
-                             .inner = keep(&at, stanza->inner)};
+    s2s__stanza_copy(stanza, e->bytes, &e->stanza);
     if (q->last)
         q->last->next = e;
     else

@@ -4,9 +4,9 @@
 
 #include <stdalign.h>
 #include <stddef.h>
-#include <string.h>
 
 #include "protocol/buf.h"
+#include "protocol/stanza_copy.h"
 
 struct lane_chunk {
     lane_chunk *next;
@@ -103,16 +103,6 @@ static entry *append(lane *l, size_t text)
     return e;
 }
 
-static s2s_str keep(char **at, s2s_str s)
-{
-    if (!s.ptr)
-        return s;
-    s2s_str kept = {*at, s.len};
-    memcpy(*at, s.ptr, s.len);
-    *at += s.len;
-    return kept;
-}
-
 uint64_t lane_count(const lane *l)
 {
     return atomic_load(&l->count);
@@ -120,20 +110,12 @@ uint64_t lane_count(const lane *l)
 
 s2s_err lane_write(lane *l, const s2s_stanza *st, bool counted)
 {
-    entry *e = append(l, st->from.len + st->to.len + st->id.len + st->type.len + st->lang.len + st->attrs.len + st->inner.len);
+    entry *e = append(l, s2s__stanza_text(st));
     if (!e)
         return S2S_E_NOMEM;
-    char *at = e->text;
     l->open->counted += counted;
     e->note = NULL;
-    e->stanza = (s2s_stanza){.kind = st->kind,
-                             .from = keep(&at, st->from),
-                             .to = keep(&at, st->to),
-                             .id = keep(&at, st->id),
-                             .type = keep(&at, st->type),
-                             .lang = keep(&at, st->lang),
-                             .attrs = keep(&at, st->attrs),
-                             .inner = keep(&at, st->inner)};
+    s2s__stanza_copy(st, e->text, &e->stanza);
     return S2S_OK;
 }
 

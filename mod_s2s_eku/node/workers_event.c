@@ -4,6 +4,7 @@
 
 #include "protocol/buf.h"
 #include "protocol/log.h"
+#include "protocol/stanza_copy.h"
 #include "workers_internal.h"
 
 typedef struct event {
@@ -33,23 +34,14 @@ static const char *keep_text(char **at, const char *text)
     return kept;
 }
 
-static s2s_str keep(char **at, s2s_str s)
-{
-    if (!s.ptr)
-        return s;
-    s2s_str kept = {memcpy(*at, s.ptr, s.len), s.len};
-    *at += s.len;
-    return kept;
-}
-
 static void copy(event *e, const s2s_stream_info *from)
 {
     char *at = e->text;
     s2s_stream_info *to = &e->info;
     *to = *from;
     to->id = keep_text(&at, from->id);
-    to->local = keep(&at, from->local);
-    to->remote = keep(&at, from->remote);
+    to->local = s2s__str_copy(&at, from->local);
+    to->remote = s2s__str_copy(&at, from->remote);
     to->state = keep_text(&at, from->state);
     to->address = keep_text(&at, from->address);
     to->target = keep_text(&at, from->target);
@@ -57,7 +49,7 @@ static void copy(event *e, const s2s_stream_info *from)
     to->cipher = keep_text(&at, from->cipher);
     to->mechanism = keep_text(&at, from->mechanism);
     to->cause = keep_text(&at, from->cause);
-    to->alpn = keep(&at, from->alpn);
+    to->alpn = s2s__str_copy(&at, from->alpn);
     if (from->verdict)
         e->verdict = *from->verdict;
     to->verdict = from->verdict ? &e->verdict : NULL;

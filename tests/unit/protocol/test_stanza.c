@@ -6,6 +6,8 @@
 
 #include <criterion/criterion.h>
 
+#include "protocol/stanza_copy.h"
+
 #define E_NS "urn:ietf:params:xml:ns:xmpp-stanzas"
 
 Test(stanza, kinds_have_their_element_names)
@@ -143,4 +145,30 @@ Test(stanza, the_bounce_buffer_is_always_enough_and_less_is_refused)
         cr_expect(s2s_stanza_bounce(&st, e, text, buf, need, &answer));
         cr_expect_not(s2s_stanza_bounce(&st, e, text, buf, need - 1, &answer));
     }
+}
+
+Test(stanza, a_copy_has_its_own_bytes_and_no_others)
+{
+    char lent[] = "a.exampleb.example1getde x:y='z'<q/>", text[sizeof lent + 1];
+    s2s_stanza stanza = {.kind = S2S_IQ, .from = {lent, 9}, .to = {lent + 9, 9}, .id = {lent + 18, 1}, .type = {lent + 19, 3},
+                         .lang = {lent + 22, 2}, .attrs = {lent + 24, 8}, .inner = {lent + 32, 4}}, copy;
+    memset(text, '!', sizeof text);
+    cr_assert_eq(s2s__stanza_text(&stanza), sizeof lent - 1);
+    s2s__stanza_copy(&stanza, text, &copy);
+    memset(lent, '?', sizeof lent);
+    cr_expect_eq(copy.kind, S2S_IQ);
+    cr_expect(s2s_str_eq(copy.from, S2S_STR("a.example")) && s2s_str_eq(copy.to, S2S_STR("b.example")));
+    cr_expect(s2s_str_eq(copy.id, S2S_STR("1")) && s2s_str_eq(copy.type, S2S_STR("get")) && s2s_str_eq(copy.lang, S2S_STR("de")));
+    cr_expect(s2s_str_eq(copy.attrs, S2S_STR(" x:y='z'")) && s2s_str_eq(copy.inner, S2S_STR("<q/>")));
+    cr_expect_eq(text[sizeof lent - 1], '!', "nothing behind it");
+}
+
+Test(stanza, what_is_absent_is_absent_in_a_copy)
+{
+    char text[1];
+    s2s_stanza copy;
+    s2s__stanza_copy(&(s2s_stanza){.kind = S2S_MESSAGE, .lang = {"", 0}}, text, &copy);
+    cr_expect_null(copy.from.ptr);
+    cr_expect_null(copy.inner.ptr);
+    cr_expect(copy.lang.ptr != NULL && copy.lang.len == 0, "ST-09 an empty xml:lang is not an absent one");
 }
