@@ -154,6 +154,8 @@ s2s_err s2s_federation_add_domain(s2s_federation *f, s2s_str domain, const char 
 /* Room for one listener more. */
 static s2s_err grow_listeners(s2s_federation *f, char why[S2S_TEXT_MAX])
 {
+    if (f->stopping)
+        return refuse(why, S2S_E_CLOSED, "stopping: nothing new is accepted");
     s2s__listener **list =
         f->env->ops->resize(f->env->user, f->listeners, (f->listeners_len + 1) * sizeof *list);
     if (!list)
@@ -221,6 +223,8 @@ static const char *fault_of(const s2s_federation_options *o)
         return "the policy is of another libs2s, or does not judge";
     if (o->ops->abi != S2S_FEDERATION_ABI || !o->ops->deliver || !o->ops->drained || !o->ops->stopped)
         return "the ops are of another libs2s, or lack deliver, drained or stopped";
+    if (o->dialback_secret.len > 0 && !o->env->ops->sha256)
+        return "a dialback secret is of no use without the env's sha256";
     if (!parts_ok(o))
         return "of several parts: part must be less than parts, and ops->owns and a dialback secret are needed";
     return NULL;
@@ -261,7 +265,7 @@ s2s_err s2s_federation_new(const s2s_federation_options *given, s2s_federation *
                            char why[S2S_TEXT_MAX])
 {
     s2s_federation_options read = {0}, *options = &read;
-    if (!s2s__sized_read(options, sizeof *options, given))
+    if (!out || !s2s__sized_read(options, sizeof *options, given))
         return refuse(why, S2S_E_INVAL, "the options were not initialised, or are those of a newer libs2s");
     const char *fault = fault_of(options);
     if (fault)
@@ -324,6 +328,10 @@ void s2s_federation_free(s2s_federation *f)
 {
     if (!f)
         return;
+    if (f->loop) { /* handles in this memory are on it: to leak is better */
+        s2s__log(f->env, S2S_LOG_ERROR, "s2s_federation_free before ops->stopped: not freed", NULL, 0);
+        return;
+    }
     s2s__free(f->env, f->listeners);
     s2s__io_free(&f->io);
     s2s__post_free(f);
@@ -334,6 +342,7 @@ void s2s_federation_free(s2s_federation *f)
 static void on_stop_timer_closed(uv_handle_t *handle)
 {
     s2s_federation *f = handle->data;
+    f->loop = NULL;
     f->ops->stopped(f->user);
 }
 

@@ -167,7 +167,7 @@ typedef struct s2s__told {
 
 struct s2s_federation {
     const s2s_env *env;
-    uv_loop_t *loop;
+    uv_loop_t *loop; /* NULL: nothing of it is left there (ops->stopped) */
     s2s_policy policy;
     const s2s_federation_ops *ops;
     void *user;

@@ -125,6 +125,8 @@ static void on_timer(uv_timer_t *timer)
 
 void s2s_federation_recheck(s2s_federation *f)
 {
+    if (f->stopping)
+        return;
     f->recheck.round++;
     f->recheck.next = uv_now(f->loop) + DAY_MS;
     wake_within(f, 0);

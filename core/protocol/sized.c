@@ -16,8 +16,9 @@ void s2s__sized_write(void *theirs, size_t size, const void *ours, size_t known)
 
 bool s2s__sized_read(void *ours, size_t known, const void *theirs)
 {
-    size_t size;
-    memcpy(&size, theirs, sizeof size);
+    size_t size = 0;
+    if (theirs)
+        memcpy(&size, theirs, sizeof size);
     if (size < sizeof size || size > known)
         return false;
     memcpy(ours, theirs, size);
@@ -27,5 +28,5 @@ bool s2s__sized_read(void *ours, size_t known, const void *theirs)
 
 bool s2s__env_known(const s2s_env *env)
 {
-    return env->size == sizeof *env && env->ops && env->ops->abi == S2S_ENV_ABI && env->ops->resize && env->ops->random;
+    return env && env->size == sizeof *env && env->ops && env->ops->abi == S2S_ENV_ABI && env->ops->resize && env->ops->random;
 }

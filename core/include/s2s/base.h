@@ -20,7 +20,8 @@ extern "C" {
 #endif
 
 /* Results. The numbers are pinned: 0 is success, errors are negative and never renumbered.
- * A function that fails leaves its outputs untouched. */
+ * A function that fails leaves its outputs untouched. What makes an object refuses options, an env or a table that is NULL, not set up
+ * or of another layout (S2S_E_INVAL). Elsewhere a pointer may be NULL only where the comment says so. */
 #define S2S_ERRORS(X)                                                                              \
     X(S2S_OK, 0, "success")                                                                        \
     X(S2S_E_NOMEM, -1, "out of memory")                                                            \
@@ -61,8 +62,14 @@ typedef struct s2s_bytes {
     size_t len;
 } s2s_bytes;
 
-#define S2S_STR(literal) ((s2s_str){("" literal), sizeof(literal) - 1})
-#define S2S_STR_ABSENT ((s2s_str){NULL, 0})
+/* A slice as an expression; the text must live as long as it is used. */
+#ifdef __cplusplus
+#define S2S_SLICE(text, length) (s2s_str{(text), (length)})
+#else
+#define S2S_SLICE(text, length) ((s2s_str){(text), (length)})
+#endif
+#define S2S_STR(literal) S2S_SLICE("" literal, sizeof(literal) - 1)
+#define S2S_STR_ABSENT S2S_SLICE(NULL, 0)
 /* For printf's "%.*s". */
 #define S2S_FMT(s) (int)(s).len, (s).ptr ? (s).ptr : ""
 

@@ -108,7 +108,8 @@ S2S_API void s2s_federation_options_init(s2s_federation_options *options, size_t
  * options.dns_servers or dns_anchors; S2S_E_TLS: GnuTLS does not start; S2S_E_NOMEM; what env's `random` said. */
 S2S_API s2s_err s2s_federation_new(const s2s_federation_options *options, s2s_federation **out,
                                    char why[S2S_TEXT_MAX]);
-/* After ops->stopped (call s2s_federation_stop and run the loop, also if starting has failed half-way). Takes NULL. */
+/* After ops->stopped (call s2s_federation_stop and run the loop, also if starting has failed half-way); before it nothing is
+ * freed, and the log says so. Takes NULL. */
 S2S_API void s2s_federation_free(s2s_federation *f);
 
 /* A domain served here (any form), with the PEM files of its chain and key; what they say is copied. S2S_E_INVAL, with `why` (may be
@@ -121,7 +122,7 @@ S2S_API bool s2s_federation_serves(const s2s_federation *f, s2s_str domain);
 
 /* Accepts streams on "ADDRESS:PORT" or "[V6]:PORT"; port 0 picks one. `bound` takes the real address, `why` a reason; both may be
  * NULL. With direct TLS the certificate is chosen by SNI; without SNI it is that of the domain that was added first. S2S_E_SYNTAX: not
- * an address and port; S2S_E_IO: it cannot be bound; S2S_E_NOMEM. */
+ * an address and port; S2S_E_IO: it cannot be bound; S2S_E_CLOSED: stopping; S2S_E_NOMEM. */
 #define S2S_ADDRESS_MAX 64
 S2S_API s2s_err s2s_federation_listen(s2s_federation *f, const char *address, s2s_tls_start tls,
                                       char bound[S2S_ADDRESS_MAX], char why[S2S_TEXT_MAX]);
@@ -129,7 +130,7 @@ S2S_API s2s_err s2s_federation_listen(s2s_federation *f, const char *address, s2
 /* Accepts streams on a TCP socket that somebody else has bound and made to listen, such as a service manager
  * (sd_listen_fds(3)). `fd` is taken over in any case: closed on failure, else when `f` stops. It is made non-blocking; whether a
  * child process gets it (FD_CLOEXEC) is the caller's to say. `bound` takes its address, and `why` a reason; both may be NULL.
- * S2S_OK; S2S_E_INVAL: it is no listening TCP socket; S2S_E_IO, S2S_E_NOMEM. From the thread of the loop. */
+ * S2S_OK; S2S_E_INVAL: it is no listening TCP socket; S2S_E_CLOSED: stopping; S2S_E_IO, S2S_E_NOMEM. */
 S2S_API s2s_err s2s_federation_listen_fd(s2s_federation *f, int fd, s2s_tls_start tls, char bound[S2S_ADDRESS_MAX],
                                          char why[S2S_TEXT_MAX]);
 

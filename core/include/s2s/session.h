@@ -79,8 +79,8 @@ typedef struct s2s_event {
     bool graceful;             /* CLOSED: both sides closed in XML: end TLS and TCP politely; else cut */
 } s2s_event;
 
-/* `env` must outlive the session. S2S_E_INVAL: the env or the options are not set up, or an initiator's domains are missing; S2S_E_NOMEM; what
- * env's `random` said. The initiator's header is in the output at once, unless TLS comes first. */
+/* `env` must outlive the session. S2S_E_INVAL: the env or the options are not set up, or an initiator's domains are missing or
+ * not in normal form; S2S_E_NOMEM; what env's `random` said. The initiator's header is in the output at once, unless TLS comes first. */
 S2S_API s2s_err s2s_session_new(const s2s_env *env, const s2s_session_options *options, s2s_time now,
                                 s2s_session **out);
 /* Takes NULL. */

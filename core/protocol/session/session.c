@@ -7,6 +7,7 @@
 #include "protocol/session/machine.h"
 #include "protocol/sized.h"
 #include "protocol/xml/ns.h"
+#include "s2s/addr.h"
 
 enum { OUTPUT_SLACK = 65536 }; /* our own nonzas beside stanzas */
 
@@ -218,12 +219,18 @@ void (s2s_session_options_init)(s2s_session_options *options, size_t size, s2s_r
     s2s__sized_write(options, size, &ours, sizeof ours);
 }
 
+static bool is_normal(s2s_str domain)
+{
+    char normal[S2S_DOMAIN_MAX + 1];
+    return s2s_domain_normalise(domain, normal) == S2S_OK && s2s_str_eq(domain, s2s_str_of(normal));
+}
+
 s2s_err s2s_session_new(const s2s_env *env, const s2s_session_options *given, s2s_time now, s2s_session **out)
 {
     s2s_session_options read = default_options(S2S_ACCEPTOR), *options = &read;
-    if (!s2s__env_known(env) || !s2s__sized_read(options, sizeof *options, given))
+    if (!out || !s2s__env_known(env) || !s2s__sized_read(options, sizeof *options, given))
         return S2S_E_INVAL;
-    if (options->role == S2S_INITIATOR && (options->local.len == 0 || options->remote.len == 0))
+    if (options->role == S2S_INITIATOR && (!is_normal(options->local) || !is_normal(options->remote)))
         return S2S_E_INVAL;
     s2s_err err = S2S_E_NOMEM;
     s2s_session *s = s2s__alloc(env, sizeof *s);

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "two_nodes.h"
 
@@ -446,4 +447,26 @@ Test(federation, bad_domains_and_addresses_are_named)
     cr_expect(s2s_federation_serves(n.a.f, S2S_STR("A.Example.")));
     cr_expect(!s2s_federation_serves(n.a.f, S2S_STR("b.example")));
     net_end(&n);
+}
+
+Test(federation, nothing_new_is_accepted_while_it_stops)
+{
+    char why[S2S_TEXT_MAX];
+    begin();
+    s2s_federation_stop(n.a.f);
+    s2s_federation_recheck(n.a.f);
+    cr_expect_eq(s2s_federation_listen(n.a.f, "127.0.0.1:0", S2S_TLS_STARTTLS, NULL, why), S2S_E_CLOSED);
+    cr_expect(strstr(why, "stopping"), "%s", why);
+    cr_expect_eq(s2s_federation_listen_fd(n.a.f, socket(AF_INET, SOCK_STREAM, 0), S2S_TLS_STARTTLS, NULL, why), S2S_E_CLOSED);
+    net_end(&n);
+}
+
+Test(federation, it_is_not_freed_while_the_loop_has_its_handles)
+{
+    begin();
+    s2s_federation_free(n.a.f);
+    cr_expect(strstr(n.a.t.last_log, "before ops->stopped"), "%s", n.a.t.last_log);
+    s2s_federation_stop(n.a.f);
+    s2s_federation_free(n.a.f);
+    net_end(&n); /* all of it is there, and is freed */
 }

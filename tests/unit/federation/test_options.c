@@ -43,6 +43,7 @@ Test(options, those_that_will_not_do_are_named)
     s2s_federation_ops ops = {0};
     test_env_init(&t);
     cr_assert_eq(uv_loop_init(&loop), 0);
+    cr_expect_eq(s2s_federation_new(NULL, &f, why), S2S_E_INVAL);
     memset(&o, 0, sizeof o);
     cr_expect_eq(s2s_federation_new(&o, &f, why), S2S_E_INVAL);
     cr_expect(strstr(why, "not initialised"), "%s", why);
@@ -62,6 +63,13 @@ Test(options, those_that_will_not_do_are_named)
     ops = (s2s_federation_ops){S2S_FEDERATION_ABI, .deliver = never_delivers, .drained = never_told, .stopped = never_told};
     cr_expect_eq(s2s_federation_new(&o, &f, why), S2S_E_INVAL);
     cr_expect(strstr(why, "limits.xml_depth"), "%s", why);
+    o.dialback_secret = (s2s_bytes){(const uint8_t *)"x", 1};
+    s2s_env_ops no_hash = *t.env.ops;
+    no_hash.sha256 = NULL;
+    t.env.ops = &no_hash;
+    cr_expect_eq(s2s_federation_new(&o, &f, why), S2S_E_INVAL);
+    cr_expect(strstr(why, "sha256"), "%s", why);
+    cr_expect_eq(s2s_federation_new(&o, NULL, why), S2S_E_INVAL);
     cr_expect_null(f);
     cr_assert_eq(uv_loop_close(&loop), 0);
     cr_expect_eq(t.live, 0u);

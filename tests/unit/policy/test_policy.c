@@ -417,6 +417,8 @@ Test(policy, options_that_make_no_sense_are_refused)
     o.mode = (eku_mode)99;
     cr_expect_eq(eku_policy_new(&o, &p, why), S2S_E_INVAL);
     world_options(&w, &o);
+    cr_expect_eq(eku_policy_new(&o, NULL, why), S2S_E_INVAL);
+    cr_expect_eq(eku_policy_new(NULL, &p, why), S2S_E_INVAL);
     o.env = NULL;
     cr_expect_eq(eku_policy_new(&o, &p, why), S2S_E_INVAL);
     world_options(&w, &o);
@@ -428,6 +430,7 @@ Test(policy, options_that_make_no_sense_are_refused)
     r.match = NULL;
     cr_expect_eq(eku_policy_add_remote(w.tolerant, &r, why), S2S_E_INVAL);
     eku_remote_init(&r, "a.example");
+    cr_expect_eq(eku_policy_add_remote(w.tolerant, NULL, why), S2S_E_INVAL);
     r.size = 1;
     cr_expect_eq(eku_policy_add_remote(w.tolerant, &r, why), S2S_E_INVAL);
     world_end(&w);

@@ -58,3 +58,24 @@ Test(session, clear_text_behind_proceed_ends_the_connection)
     s2s_session_free(s);
     cr_expect_eq(t.live, 0u);
 }
+
+Test(session, an_initiator_takes_domains_in_normal_form_only)
+{
+    static const char *const ROWS[] = {"A.example", "a.example.", "xn--bcher-kva.example", "user@a.example", "a b.example",
+                                       "\xff.example", "a.example\x01", ""};
+    test_env t;
+    s2s_session_options o;
+    s2s_session *s = NULL;
+    test_env_init(&t);
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        s2s_session_options_init(&o, S2S_INITIATOR);
+        o.local = s2s_str_of(ROWS[i]);
+        o.remote = S2S_STR("b.example");
+        cr_expect_eq(s2s_session_new(&t.env, &o, 0, &s), S2S_E_INVAL, "%s", ROWS[i]);
+        o.remote = o.local;
+        o.local = S2S_STR("b.example");
+        cr_expect_eq(s2s_session_new(&t.env, &o, 0, &s), S2S_E_INVAL, "%s", ROWS[i]);
+    }
+    cr_expect_null(s);
+    cr_expect_eq(t.live, 0u);
+}

@@ -75,6 +75,9 @@ Test(sized, an_env_of_another_layout_makes_nothing)
     env.size--;
     cr_expect_eq(s2s_session_new(&env, &options, 0, &session), S2S_E_INVAL);
     env.size++;
+    cr_expect_eq(s2s_session_new(NULL, &options, 0, &session), S2S_E_INVAL);
+    cr_expect_eq(s2s_session_new(&env, NULL, 0, &session), S2S_E_INVAL);
+    cr_expect_eq(s2s_session_new(&env, &options, 0, NULL), S2S_E_INVAL);
     cr_expect_eq(s2s_session_new(&env, &options, 0, &session), S2S_OK);
     s2s_session_free(session);
     cr_expect_eq(t.live, 0u);
