@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """workers.py BINDIR N SLOW: two nodes with N workers each exchange numbered messages between many pairs of domains, while they are
-asked, reloaded, told to close streams, killed and stopped. Every message arrives in its pair's order, or comes back."""
+asked, reloaded, told to close streams, killed, and ended orderly. Every message arrives in its pair's order, or comes back."""
 
 import collections
 import hashlib
@@ -263,28 +263,53 @@ def check_held(world, a, traffic):
     print(f"held: {len(traffic.returned)} came back")
 
 
-def check_kill(b, traffic, addresses, slow):
+def in_mid_traffic(traffic, rounds):
+    """All of a's send to all of b's; some of it has arrived, most has not."""
+    arrived = len(traffic.done)
+    for _ in range(rounds):
+        for pair in [(x, y) for x in names("a") for y in names("b")]:
+            traffic.send(pair)
+    while len(traffic.done) < arrived + 100:
+        traffic.turn()
+
+
+def live_again(b, traffic, address, slow, stands_ms):
+    """After its end; from here on it stands still before each write to a component."""
+    while any(d in traffic.components for d in names("b")):
+        traffic.turn()
+    b.start(LD_PRELOAD=slow, SLOW_PORT=str(address[1]), SLOW_MS=str(stands_ms),
+            ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0")
+    for d in names("b"):
+        traffic.attach(d, address)
+
+
+def check_kill(b, traffic, address, slow):
     """The receiving node is killed in mid-traffic: delivered at least once and in order, or back with an error. All but the first time
     it is slow in writing to components, so that it dies between reading stanzas and passing them on."""
-    pairs = [(x, y) for x in names("a") for y in names("b")]
     for _ in range(KILLS):
-        arrived = len(traffic.done)
-        for _ in range(20):
-            for pair in pairs:
-                traffic.send(pair)
-        while len(traffic.done) < arrived + 100:
-            traffic.turn()
+        in_mid_traffic(traffic, 20)
         b.proc.kill()
         b.proc.wait()
-        while any(d in traffic.components for d in names("b")):
-            traffic.turn()
-        b.start(LD_PRELOAD=slow, SLOW_PORT=str(addresses["b"][1]),
-                ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0")
-        for d in names("b"):
-            traffic.attach(d, addresses["b"])
+        live_again(b, traffic, address, slow, 20)
         traffic.settle("killed")
     print(f"killed {KILLS} times: {len(traffic.done)} arrived, {len(traffic.returned)} came back ({traffic.late} first), "
           f"{traffic.twice} twice")
+
+
+def check_end(b, traffic, address, slow):
+    """The receiving node ends orderly in mid-traffic: its last acknowledgements count what lies in lanes, and all of that goes to the
+    components before they are let go. The main loop stands still for longer than the other workers take to end."""
+    before = traffic.twice
+    for stands_ms in (200, 200, 0):  # in its next life; in this one it is as check_kill() has left it
+        in_mid_traffic(traffic, 50)
+        b.proc.terminate()
+        while any(d in traffic.components for d in names("b")):
+            traffic.turn()
+        assert b.proc.wait(WAIT_S) == 0, b.log_text()[-3000:]
+        live_again(b, traffic, address, slow, stands_ms)
+        traffic.settle("ended")
+    print(f"ended 3 times: {len(traffic.done)} arrived, {len(traffic.returned)} came back ({traffic.late} first), "
+          f"{traffic.twice - before} twice")
 
 
 def check_stop(a, traffic):
@@ -321,7 +346,8 @@ def main():
         check_order(world, nodes["a"], nodes["b"], traffic)
         check_spread(nodes["a"], workers)
         check_held(world, nodes["a"], traffic)
-        check_kill(nodes["b"], traffic, addresses, sys.argv[3])
+        check_kill(nodes["b"], traffic, addresses["b"], sys.argv[3])
+        check_end(nodes["b"], traffic, addresses["b"], sys.argv[3])
         check_stop(nodes["a"], traffic)
         nodes["b"].stop()
 
