@@ -13,12 +13,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include <mod_s2s_eku/eku.h>
 #include <s2s/s2s.h>
 
 enum { CLIENTS = 64, ROOMS = 16, MEMBERS = 64, NAME_MAX_LEN = 32, LINE_MAX_LEN = 1024, JID_MAX_LEN = 3072 };
+enum { BACKLOG_MAX = 65536 /* bytes that one of our people has not read: then we hang up */ };
 
 typedef struct client {
     uv_tcp_t tcp;
@@ -37,7 +37,7 @@ typedef struct room {
 typedef struct server {
     uv_loop_t loop;
     uv_tcp_t listener;
-    uv_signal_t interrupted;
+    uv_signal_t ends[2]; /* SIGINT, SIGTERM */
     s2s_env env;
     eku_policy *policy;
     s2s_federation *federation;
@@ -47,47 +47,21 @@ typedef struct server {
     unsigned long next_id;
 } server;
 
-/* -- text ----------------------------------------------------------------------------------------------- */
-
-/* Writes `text` as XML character data; cut where it does not fit. */
-static void escape(const char *text, size_t len, char *out, size_t size)
-{
-    size_t used = 0;
-    for (size_t i = 0; i < len; i++) {
-        const char *as = text[i] == '<' ? "&lt;" : text[i] == '>' ? "&gt;" : text[i] == '&' ? "&amp;" : NULL;
-        size_t n = as ? strlen(as) : 1;
-        if (used + n >= size)
-            break;
-        memcpy(out + used, as ? as : text + i, n);
-        used += n;
-    }
-    out[used] = '\0';
-}
-
-/* The text of the first <body>; enough for an example: what stands inside a stanza is the application's affair. */
-static void body_of(const s2s_stanza *st, char out[LINE_MAX_LEN])
-{
-    static const struct { const char *xml; char is; } ENTITIES[] = {
-        {"&lt;", '<'}, {"&gt;", '>'}, {"&amp;", '&'}, {"&quot;", '"'}, {"&apos;", '\''}};
-    const char *at = memmem(st->inner.ptr, st->inner.len, "<body", 5), *end = st->inner.ptr + st->inner.len;
-    size_t used = 0;
-    at = at ? memchr(at, '>', (size_t)(end - at)) : NULL;
-    while (at && ++at < end && *at != '<' && used + 1 < LINE_MAX_LEN) {
-        char is = *at;
-        for (size_t i = 0; *at == '&' && i < sizeof ENTITIES / sizeof *ENTITIES; i++) {
-            size_t n = strlen(ENTITIES[i].xml);
-            if ((size_t)(end - at) >= n && memcmp(at, ENTITIES[i].xml, n) == 0) {
-                is = ENTITIES[i].is;
-                at += n - 1;
-                break;
-            }
-        }
-        out[used++] = (unsigned char)is < ' ' ? ' ' : is; /* one line, and nothing for the terminal to act on */
-    }
-    out[used] = '\0';
-}
-
 /* -- people here ---------------------------------------------------------------------------------------- */
+
+static void on_client_closed(uv_handle_t *handle)
+{
+    client *c = handle->data;
+    memset(c, 0, sizeof *c);
+}
+
+static void close_client(client *c)
+{
+    if (!c->used || c->closing)
+        return;
+    c->closing = true;
+    uv_close((uv_handle_t *)&c->tcp, on_client_closed);
+}
 
 typedef struct line_write {
     uv_write_t req;
@@ -103,34 +77,46 @@ static void on_line_written(uv_write_t *req, int status)
 static void tell(client *c, const char *text)
 {
     size_t len = strlen(text);
-    line_write *w = c->used && !c->closing ? malloc(sizeof *w + len + 1) : NULL;
-    if (!w)
+    if (!c->used || c->closing)
         return;
-    memcpy(w->text, text, len);
+    line_write *w = malloc(sizeof *w + len + 1);
+    if (!w || uv_stream_get_write_queue_size((uv_stream_t *)&c->tcp) > BACKLOG_MAX) {
+        free(w);
+        close_client(c);
+        return;
+    }
+    for (size_t i = 0; i < len; i++)
+        w->text[i] = (unsigned char)text[i] < ' ' ? ' ' : text[i]; /* one line, and nothing for the terminal to act on */
     w->text[len] = '\n';
     w->req.data = w;
     uv_buf_t buf = uv_buf_init(w->text, (unsigned)len + 1);
-    if (uv_write(&w->req, (uv_stream_t *)&c->tcp, &buf, 1, on_line_written) < 0)
+    if (uv_write(&w->req, (uv_stream_t *)&c->tcp, &buf, 1, on_line_written) < 0) {
         free(w);
+        close_client(c);
+    }
 }
 
 /* -- stanzas out ---------------------------------------------------------------------------------------- */
 
-/* `from` is a local part, with or without a resource. A stanza that is taken is delivered, or an error comes to deliver(). */
-static void send_text(server *s, const char *from, const char *to, const char *text)
+/* `from` is a local part, with or without a resource. False: it cannot be sent, as `from` or `to` is no address. What is taken is
+ * delivered, or an error comes to deliver(). */
+static bool send_text(server *s, const char *from, const char *to, const char *text)
 {
-    char address[JID_MAX_LEN], id[NAME_MAX_LEN], escaped[LINE_MAX_LEN * 5], inner[LINE_MAX_LEN * 5 + 32];
+    char address[JID_MAX_LEN], id[NAME_MAX_LEN], inner[LINE_MAX_LEN * 6 + 32];
     const char *slash = strchr(from, '/');
     int local = slash ? (int)(slash - from) : (int)strlen(from);
     (void)snprintf(address, sizeof address, "%.*s@%s%s", local, from, s->domain, slash ? slash : "");
     (void)snprintf(id, sizeof id, "%lu", ++s->next_id);
-    escape(text, strlen(text), escaped, sizeof escaped);
-    (void)snprintf(inner, sizeof inner, "<body>%s</body>", escaped);
+    memcpy(inner, "<body>", 6);
+    size_t len = 6 + s2s_text_escape(s2s_str_of(text), inner + 6, LINE_MAX_LEN * 6);
+    memcpy(inner + len, "</body>", 7);
     s2s_stanza st = {.kind = S2S_MESSAGE, .from = s2s_str_of(address), .to = s2s_str_of(to), .id = s2s_str_of(id),
-                     .type = S2S_STR("chat"), .attrs = S2S_STR(""), .inner = s2s_str_of(inner)};
-    s2s_err err = s2s_federation_send(s->federation, &st);
-    if (err != S2S_OK && err != S2S_E_AGAIN) /* AGAIN: taken; a busier server would stop reading its clients */
-        (void)fprintf(stderr, "not sent to %s: %s\n", to, s2s_strerror(err));
+                     .type = S2S_STR("chat"), .attrs = S2S_STR(""), .inner = {inner, len + 7}};
+    /* People have typed the addresses: one wrong octet in them would end the stream for everybody. */
+    s2s_err err = s2s_stanza_check(&s->env, &st);
+    if (err == S2S_OK)
+        err = s2s_federation_send(s->federation, &st);
+    return err == S2S_OK || err == S2S_E_AGAIN; /* AGAIN: taken; a busier server would stop reading its clients */
 }
 
 /* -- rooms ---------------------------------------------------------------------------------------------- */
@@ -162,7 +148,7 @@ static void say(server *s, room *r, const char *who, const char *text, const cha
     }
     for (size_t i = 0; i < MEMBERS; i++) {
         if (r->remote[i] && (!not_to || strcmp(r->remote[i], not_to) != 0))
-            send_text(s, from, r->remote[i], text);
+            (void)send_text(s, from, r->remote[i], text);
     }
 }
 
@@ -186,12 +172,21 @@ static void set_member(room *r, const char *jid, bool in)
 
 /* -- stanzas in ----------------------------------------------------------------------------------------- */
 
+/* What asks for an answer gets one; an error never does, which s2s_stanza_bounce knows. */
+static void send_error(server *s, const s2s_stanza *st, s2s_stanza_error error)
+{
+    char buf[S2S_BOUNCE_MAX];
+    s2s_stanza answer;
+    if (s2s_stanza_bounce(st, error, NULL, buf, sizeof buf, &answer))
+        (void)s2s_federation_send(s->federation, &answer);
+}
+
 /* libs2s has checked that the sender's domain is the one that proved itself on the stream. */
 static bool deliver(void *user, const s2s_stanza *st)
 {
     server *s = user;
     s2s_jid to, from;
-    char text[LINE_MAX_LEN], jid[JID_MAX_LEN], nick[NAME_MAX_LEN];
+    char text[LINE_MAX_LEN], jid[JID_MAX_LEN], nick[LINE_MAX_LEN];
     if (s2s_jid_split(st->to, &to) != S2S_OK || s2s_jid_split(st->from, &from) != S2S_OK)
         return true;
     (void)snprintf(jid, sizeof jid, "%.*s@%.*s", S2S_FMT(from.local), S2S_FMT(from.domain));
@@ -202,14 +197,16 @@ static bool deliver(void *user, const s2s_stanza *st)
             set_member(r, jid, false);
         return true;
     }
-    if (st->kind != S2S_MESSAGE || !r) { /* what asks for an answer gets one */
-        char buf[S2S_BOUNCE_MAX];
-        s2s_stanza answer;
-        if (s2s_stanza_bounce(st, S2S_SE_SERVICE_UNAVAILABLE, NULL, buf, sizeof buf, &answer))
-            (void)s2s_federation_send(s->federation, &answer);
+    if (st->kind != S2S_MESSAGE || !r) {
+        send_error(s, st, S2S_SE_SERVICE_UNAVAILABLE);
         return true;
     }
-    body_of(st, text);
+    s2s_err read = s2s_stanza_text(&s->env, st, "body", text, sizeof text);
+    if (read != S2S_OK) { /* without a body it is a note on the side ("is typing"), which nobody has to answer */
+        if (read != S2S_E_NOTFOUND)
+            send_error(s, st, read == S2S_E_LIMIT ? S2S_SE_POLICY_VIOLATION : S2S_SE_RESOURCE_CONSTRAINT);
+        return true;
+    }
     (void)snprintf(nick, sizeof nick, "%.*s", S2S_FMT(from.local));
     if (strcmp(text, "/join") == 0) {
         set_member(r, jid, true);
@@ -238,7 +235,8 @@ static void on_stream(void *user, const s2s_stream_info *info, const s2s_close *
 static void on_stopped(void *user)
 {
     server *s = user;
-    uv_close((uv_handle_t *)&s->interrupted, NULL);
+    for (size_t i = 0; i < 2; i++)
+        uv_close((uv_handle_t *)&s->ends[i], NULL);
 }
 
 /* -- lines from people here ----------------------------------------------------------------------------- */
@@ -249,7 +247,13 @@ static void take_line(client *c, char *line)
     char *rest = strchr(line, ' ');
     rest = rest ? rest + 1 : line + strlen(line);
     if (strncmp(line, "NICK ", 5) == 0) {
-        (void)snprintf(c->nick, sizeof c->nick, "%s", rest);
+        char jid[LINE_MAX_LEN + 2];
+        s2s_jid parts;
+        (void)snprintf(jid, sizeof jid, "%s@x", rest);
+        if (strlen(rest) >= sizeof c->nick || s2s_jid_split(s2s_str_of(jid), &parts) != S2S_OK || !parts.local.ptr)
+            tell(c, "that cannot be a name");
+        else
+            (void)snprintf(c->nick, sizeof c->nick, "%s", rest);
         return;
     }
     if (!c->nick[0]) {
@@ -264,26 +268,13 @@ static void take_line(client *c, char *line)
     } else if (strncmp(line, "MSG ", 4) == 0 && strchr(rest, ' ')) {
         char *text = strchr(rest, ' ');
         *text = '\0';
-        send_text(s, c->nick, rest, text + 1);
+        if (!send_text(s, c->nick, rest, text + 1))
+            tell(c, "that is no address of somebody elsewhere");
     } else if (c->room[0]) {
         say(s, find_room(s, s2s_str_of(c->room), false), c->nick, line, NULL);
     } else {
         tell(c, "JOIN room, or MSG user@domain text");
     }
-}
-
-static void on_client_closed(uv_handle_t *handle)
-{
-    client *c = handle->data;
-    memset(c, 0, sizeof *c);
-}
-
-static void close_client(client *c)
-{
-    if (!c->used || c->closing)
-        return;
-    c->closing = true;
-    uv_close((uv_handle_t *)&c->tcp, on_client_closed);
 }
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
@@ -313,40 +304,44 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     }
 }
 
+static void on_turned_away(uv_handle_t *tcp)
+{
+    free(tcp);
+}
+
+/* libuv hears no further one until this one is accepted: also if there is no room, when it is closed again. */
+static void turn_away(uv_stream_t *listener)
+{
+    uv_tcp_t *tcp = malloc(sizeof *tcp);
+    if (!tcp || uv_tcp_init(listener->loop, tcp) < 0) {
+        free(tcp);
+        return;
+    }
+    (void)uv_accept(listener, (uv_stream_t *)tcp);
+    uv_close((uv_handle_t *)tcp, on_turned_away);
+}
+
 static void on_connection(uv_stream_t *listener, int status)
 {
     server *s = listener->data;
-    for (size_t i = 0; status == 0 && i < CLIENTS; i++) {
+    if (status < 0)
+        return;
+    for (size_t i = 0; i < CLIENTS; i++) {
         client *c = &s->clients[i];
-        if (c->used)
+        if (c->used || uv_tcp_init(&s->loop, &c->tcp) < 0)
             continue;
         c->used = true;
         c->server = s;
-        (void)uv_tcp_init(&s->loop, &c->tcp);
         c->tcp.data = c;
         if (uv_accept(listener, (uv_stream_t *)&c->tcp) < 0 ||
             uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read) < 0)
             close_client(c);
         return;
     }
+    turn_away(listener);
 }
 
 /* -- beginning and end ---------------------------------------------------------------------------------- */
-
-static void *resize(void *user, void *ptr, size_t size)
-{
-    (void)user;
-    if (size > 0)
-        return realloc(ptr, size);
-    free(ptr);
-    return NULL;
-}
-
-static s2s_err fill_random(void *user, void *out, size_t len)
-{
-    (void)user;
-    return getrandom(out, len, 0) == (ssize_t)len ? S2S_OK : S2S_E_IO;
-}
 
 static void on_log(void *user, s2s_level level, const char *message, const s2s_field *fields, size_t count)
 {
@@ -357,11 +352,12 @@ static void on_log(void *user, s2s_level level, const char *message, const s2s_f
     (void)fputc('\n', stderr);
 }
 
-static void on_interrupt(uv_signal_t *handle, int number)
+static void on_end(uv_signal_t *handle, int number)
 {
     server *s = handle->data;
     (void)number;
-    uv_signal_stop(handle);
+    for (size_t i = 0; i < 2; i++)
+        uv_signal_stop(&s->ends[i]); /* a second one ends the process at once */
     uv_close((uv_handle_t *)&s->listener, NULL);
     for (size_t i = 0; i < CLIENTS; i++)
         close_client(&s->clients[i]);
@@ -427,7 +423,8 @@ static void start_chat(server *s, const char *address)
 
 int main(int argc, char **argv)
 {
-    static const s2s_env_ops ENV_OPS = {.abi = S2S_ENV_ABI, .resize = resize, .random = fill_random, .log = on_log};
+    static const s2s_env_ops ENV_OPS = {.abi = S2S_ENV_ABI, .resize = s2s_system_resize, .random = s2s_system_random,
+                                        .sha256 = s2s_system_sha256, .log = on_log};
     if (argc < 7) {
         (void)fprintf(stderr, "usage: chat_server DOMAIN CERT KEY CA S2S_ADDRESS CHAT_ADDRESS [MATCH=ADDRESS ...]\n");
         return 2;
@@ -440,9 +437,11 @@ int main(int argc, char **argv)
     (void)signal(SIGPIPE, SIG_IGN); /* a peer may reset the connection that we write to */
     s2s_env_init(&s->env, &ENV_OPS, NULL);
     (void)uv_loop_init(&s->loop);
-    (void)uv_signal_init(&s->loop, &s->interrupted);
-    s->interrupted.data = s;
-    (void)uv_signal_start(&s->interrupted, on_interrupt, SIGINT);
+    for (size_t i = 0; i < 2; i++) {
+        (void)uv_signal_init(&s->loop, &s->ends[i]);
+        s->ends[i].data = s;
+        (void)uv_signal_start(&s->ends[i], on_end, i == 0 ? SIGINT : SIGTERM);
+    }
     start_federation(s, argv);
     start_chat(s, argv[6]);
     (void)puts("ready");

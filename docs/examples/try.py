@@ -142,6 +142,12 @@ def try_all(programs, libraries, source, directory):
     plain.wait_for(f"garden@{CHAT}/hello -> hello@{PLAIN}: <body>has joined</body>")
     plain.end()
     # From the chat server to Python and back.
+    anna.type("NICK no@name")
+    anna.wait_for("cannot be a name")
+    anna.type("MSG bot@b\x01d no address")
+    anna.wait_for("no address of somebody")
+    anna.type(f"MSG bot@{BOT} \x01 & <markup>")
+    bot.wait_for("\ufffd & <markup>")
     anna.type(f"MSG bot@{BOT} was it a rat I saw")
     bot.wait_for("was it a rat I saw")
     chat.wait_for("established")

@@ -2,17 +2,15 @@
 /* log.c: one line per event, and the rest of the environment. */
 #include "log.h"
 
-#include <errno.h>
 #include <stdint.h>
-#include <gnutls/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 
 #include "protocol/xml/utf8.h"
+#include "s2s/system.h"
 
 enum { MS_PER_SECOND = 1000, TAIL_ROOM = 4 /* closing quote, brace, line end */ };
 
@@ -208,40 +206,9 @@ static void write_line(void *user, s2s_level level, const char *message, const s
     funlockfile(sink->file);
 }
 
-static void *resize(void *user, void *ptr, size_t size)
-{
-    (void)user;
-    if (size > 0)
-        return realloc(ptr, size);
-    free(ptr);
-    return NULL;
-}
-
-static s2s_err random_bytes(void *user, void *out, size_t len)
-{
-    (void)user;
-    unsigned char *at = out;
-    while (len > 0) {
-        ssize_t got = getrandom(at, len, 0);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return S2S_E_IO;
-        at += got;
-        len -= (size_t)got;
-    }
-    return S2S_OK;
-}
-
-static s2s_err sha256(void *user, s2s_bytes in, uint8_t out[S2S_SHA256_LEN])
-{
-    (void)user;
-    return gnutls_hash_fast(GNUTLS_DIG_SHA256, in.ptr, in.len, out) == 0 ? S2S_OK : S2S_E_IO;
-}
-
 void log_env_init(s2s_env *env, log_sink *sink)
 {
-    static const s2s_env_ops OPS = {S2S_ENV_ABI, resize, random_bytes, write_line, sha256};
+    static const s2s_env_ops OPS = {S2S_ENV_ABI, s2s_system_resize, s2s_system_random, write_line, s2s_system_sha256};
     sink->journal = is_journal(sink->file);
     s2s_env_init(env, &OPS, sink);
 }

@@ -12,5 +12,6 @@
 #include "s2s/policy.h"
 #include "s2s/session.h"
 #include "s2s/stanza.h"
+#include "s2s/system.h"
 
 #endif

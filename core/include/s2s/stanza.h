@@ -3,7 +3,7 @@
 #ifndef S2S_STANZA_H
 #define S2S_STANZA_H
 
-#include "s2s/base.h"
+#include "s2s/env.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -13,7 +13,9 @@ typedef enum s2s_kind { S2S_MESSAGE, S2S_PRESENCE, S2S_IQ } s2s_kind;
 S2S_API const char *s2s_kind_name(s2s_kind kind);
 
 /* All slices are lent by whoever hands the stanza out; for how long is said there. Attribute values
- * are plain text (unescaped); `attrs` and `inner` are XML, ready to be written as they are. */
+ * are plain text (unescaped); `attrs` and `inner` are XML, ready to be written as they are. What comes from a stream is
+ * well-formed; what you make yourself has to be: one wrong octet ends the stream to the other server, for all who use it.
+ * s2s_text_escape() makes XML of text, s2s_stanza_check() looks at a whole stanza. */
 typedef struct s2s_stanza {
     s2s_kind kind;
     s2s_str from, to, id, type; /* absent: ptr NULL */
@@ -26,6 +28,22 @@ typedef struct s2s_stanza {
  * namespace). Returns the number of bytes needed; if that exceeds `room`, what `out` holds is unspecified
  * (never more than `room` bytes are written). */
 S2S_API size_t s2s_stanza_write(const s2s_stanza *stanza, char *out, size_t room);
+
+/* Text from people as XML, for `inner` and values in `attrs`: what is markup is escaped, and what XML has no place for (control characters, octets
+ * that are not UTF-8: XML 1.0 section 2.2) becomes U+FFFD. Returns the number of bytes needed; if that exceeds `room`, what `out` holds
+ * is unspecified (never more than `room` bytes are written; six times the text's length is always enough). Writes no NUL. Any thread. */
+S2S_API size_t s2s_text_escape(s2s_str text, char *out, size_t room);
+
+/* The text of the first child element of that name in the content namespace, such as "body" or "subject" (RFC 6121 section 5.2),
+ * NUL-terminated into `out`; what stands in elements inside it is left out. The text may hold any character but NUL: look at it before
+ * a terminal or a file gets it. `env` lends memory. S2S_OK; S2S_E_NOTFOUND: there is no such child; S2S_E_LIMIT: it does not fit `room`;
+ * S2S_E_SYNTAX: the stanza is not well-formed (one from a stream is); S2S_E_NOMEM. */
+S2S_API s2s_err s2s_stanza_text(const s2s_env *env, const s2s_stanza *stanza, const char *child, char *out, size_t room);
+
+/* Would another server take this stanza? Written and read back, with the limits in `env`: well-formed, UTF-8, without what XMPP
+ * forbids (RFC 6120 section 11.1), and one stanza only. It costs a parser; what came from a stream, or through s2s_text_escape(), needs it
+ * not. S2S_OK; S2S_E_SYNTAX: no; S2S_E_LIMIT: larger than limits.stanza_bytes; S2S_E_NOMEM. */
+S2S_API s2s_err s2s_stanza_check(const s2s_env *env, const s2s_stanza *stanza);
 
 /* True if an error may be sent in answer: not for errors, and not for iq results (RFC 6120 8.2.3, 8.3.1). */
 S2S_API bool s2s_stanza_may_bounce(const s2s_stanza *stanza);

@@ -14,27 +14,12 @@
 #include "probe/wire.h"
 #include "protocol/buf.h"
 #include "s2s/addr.h"
+#include "s2s/system.h"
 #include "transport/address.h"
-
-static void *resize(void *user, void *ptr, size_t size)
-{
-    (void)user;
-    if (size == 0) {
-        free(ptr);
-        return NULL;
-    }
-    return realloc(ptr, size);
-}
-
-static s2s_err fill_random(void *user, void *out, size_t len)
-{
-    (void)user;
-    return gnutls_rnd(GNUTLS_RND_NONCE, out, len) < 0 ? S2S_E_IO : S2S_OK;
-}
 
 void probe_env_init(s2s_env *env)
 {
-    static const s2s_env_ops OPS = {.abi = S2S_ENV_ABI, .resize = resize, .random = fill_random};
+    static const s2s_env_ops OPS = {.abi = S2S_ENV_ABI, .resize = s2s_system_resize, .random = s2s_system_random};
     s2s_env_init(env, &OPS, NULL);
     env->limits.dns_ms = PROBE_DNS_MS;
 }
