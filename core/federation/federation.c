@@ -151,6 +151,13 @@ s2s_err s2s_federation_add_domain(s2s_federation *f, s2s_str domain, const char 
     return s2s_setup_add_domain(f->setup, domain, certificate_file, key_file, why);
 }
 
+s2s_err s2s_federation_add_domain_pem(s2s_federation *f, s2s_str domain, s2s_bytes certificate, s2s_bytes key,
+                                      char why[S2S_TEXT_MAX])
+{
+    f->setups++;
+    return s2s_setup_add_domain_pem(f->setup, domain, certificate, key, why);
+}
+
 /* Room for one listener more. */
 static s2s_err grow_listeners(s2s_federation *f, char why[S2S_TEXT_MAX])
 {
@@ -287,6 +294,7 @@ s2s_err s2s_federation_new(const s2s_federation_options *given, s2s_federation *
     f->user = options->user;
     f->bidi = options->bidi;
     f->taken_later = options->taken_later;
+    f->route = options->route;
     f->parts = options->parts > 1 ? options->parts : 1;
     f->next_in = f->next_out = options->part + 1;
     s2s_err err = make_secret(f, options->dialback_secret);

@@ -171,6 +171,7 @@ struct s2s_federation {
     s2s_policy policy;
     const s2s_federation_ops *ops;
     void *user;
+    bool (*route)(void *user, s2s_str local, s2s_str remote, char address[S2S_ADDRESS_MAX], s2s_tls_start *tls); /* NULL: none */
     s2s__io io;
     s2s__resolver *resolver;
     uv_timer_t stop_timer;

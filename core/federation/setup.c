@@ -98,24 +98,54 @@ static s2s_err keep_domain(s2s_setup *setup, const char *name, const char *file,
     return S2S_OK;
 }
 
+/* The normal form of a domain that may be added. */
+static s2s_err new_name(const s2s_setup *setup, s2s_str domain, char name[S2S_DOMAIN_MAX + 1], char why[S2S_TEXT_MAX])
+{
+    if (s2s_domain_normalise(domain, name) != S2S_OK)
+        return refuse(why, S2S_E_INVAL, "\"%.*s\" is not a domain", S2S_FMT(domain));
+    if (s2s__setup_domain(setup, s2s_str_of(name)))
+        return refuse(why, S2S_E_EXISTS, "%s is served already", name);
+    return S2S_OK;
+}
+
+/* Takes over `identity`; `err` is how it was read, and `file` where. */
+static s2s_err add_identity(s2s_setup *setup, const char *name, const char *file, s2s__identity *identity, s2s_err err,
+                            char why[S2S_TEXT_MAX])
+{
+    if (err != S2S_OK)
+        return err == S2S_E_NOMEM ? refuse(why, err, "%s", s2s_strerror(err)) : S2S_E_INVAL;
+    if (!s2s__identity_covers(identity, s2s_str_of(name))) {
+        s2s__identity_unref(identity);
+        return refuse(why, S2S_E_INVAL, "%s%sthe certificate is not for %s", file, *file ? ": " : "", name);
+    }
+    err = keep_domain(setup, name, file, identity);
+    return err == S2S_OK ? err : refuse(why, err, "%s", s2s_strerror(err));
+}
+
 s2s_err s2s_setup_add_domain(s2s_setup *setup, s2s_str domain, const char *certificate_file, const char *key_file,
                              char why[S2S_TEXT_MAX])
 {
     char name[S2S_DOMAIN_MAX + 1];
     s2s__identity *identity = NULL;
-    if (s2s_domain_normalise(domain, name) != S2S_OK)
-        return refuse(why, S2S_E_INVAL, "%.*s is not a domain", S2S_FMT(domain));
-    if (s2s__setup_domain(setup, s2s_str_of(name)))
-        return refuse(why, S2S_E_EXISTS, "%s is served already", name);
-    s2s_err err = s2s__identity_load(setup->env, certificate_file, key_file, &identity, why);
+    s2s_err err = new_name(setup, domain, name, why);
     if (err != S2S_OK)
-        return err == S2S_E_NOMEM ? refuse(why, err, "%s", s2s_strerror(err)) : S2S_E_INVAL;
-    if (!s2s__identity_covers(identity, s2s_str_of(name))) {
-        s2s__identity_unref(identity);
-        return refuse(why, S2S_E_INVAL, "%s: the certificate is not for %s", certificate_file, name);
-    }
-    err = keep_domain(setup, name, certificate_file, identity);
-    return err == S2S_OK ? err : refuse(why, err, "%s", s2s_strerror(err));
+        return err;
+    if (!certificate_file || !key_file)
+        return refuse(why, S2S_E_INVAL, "%s: a certificate file and a key file are needed", name);
+    err = s2s__identity_load(setup->env, certificate_file, key_file, &identity, why);
+    return add_identity(setup, name, certificate_file, identity, err, why);
+}
+
+s2s_err s2s_setup_add_domain_pem(s2s_setup *setup, s2s_str domain, s2s_bytes certificate, s2s_bytes key,
+                                 char why[S2S_TEXT_MAX])
+{
+    char name[S2S_DOMAIN_MAX + 1];
+    s2s__identity *identity = NULL;
+    s2s_err err = new_name(setup, domain, name, why);
+    if (err != S2S_OK)
+        return err;
+    err = s2s__identity_read(setup->env, certificate, key, &identity, why);
+    return add_identity(setup, name, "", identity, err, why);
 }
 
 s2s_err s2s_setup_keep_domain(s2s_setup *setup, const s2s_federation *f, s2s_str domain)

@@ -9,6 +9,7 @@
 
 #include "protocol/buf.h"
 #include "s2s/addr.h"
+#include "transport/address.h"
 
 /* -- making and freeing -------------------------------------------------------------------------------- */
 
@@ -103,20 +104,38 @@ static const char *wire_name(const s2s__stream *s, char out[S2S_ASCII_DOMAIN_MAX
     return s2s_domain_to_ascii(remote, out) == S2S_OK ? out : NULL;
 }
 
+/* Where it is to connect instead of asking the DNS; a family of 0: nowhere in particular. */
+static s2s_err find_route(const s2s__stream *s, s2s__route *out)
+{
+    const s2s_federation *f = s->f;
+    char address[S2S_ADDRESS_MAX] = "";
+    s2s_str remote = s2s_str_of(s->remote);
+    if (f->route && f->route(f->user, s2s_str_of(s->local), remote, address, &out->tls)) {
+        address[S2S_ADDRESS_MAX - 1] = '\0';
+        return s2s__address_parse(s2s_str_of(address), &out->address);
+    }
+    const s2s__route *route = s2s__routes_find(&f->setup->routes, remote);
+    if (route)
+        *out = *route;
+    return S2S_OK;
+}
+
 s2s_err s2s__stream_dial(s2s__stream *s, s2s_time by, s2s__dialed_cb done)
 {
     s2s_federation *f = s->f;
     char ascii[S2S_ASCII_DOMAIN_MAX + 1];
     s2s_remote_rule rule;
     s2s__federation_rule(f, s2s_str_of(s->local), s2s_str_of(s->remote), &rule);
-    const s2s__route *route = s2s__routes_find(&f->setup->routes, s2s_str_of(s->remote));
+    s2s__route route = {0};
+    if (find_route(s, &route) != S2S_OK)
+        return S2S_E_SYNTAX;
     s2s__dial_options options = {.env = f->env,
                                  .loop = f->loop,
                                  .resolver = f->resolver,
                                  .domain = wire_name(s, ascii),
                                  .dane = rule.dane,
-                                 .fixed = route ? (const struct sockaddr *)&route->address : NULL,
-                                 .fixed_direct = route && route->tls == S2S_TLS_DIRECT,
+                                 .fixed = route.address.ss_family ? (const struct sockaddr *)&route.address : NULL,
+                                 .fixed_direct = route.tls == S2S_TLS_DIRECT,
                                  .by = by};
     if (!options.domain && !options.fixed)
         return S2S_E_SYNTAX;

@@ -88,42 +88,51 @@ static s2s_err present(s2s__identity *identity)
     return S2S_OK;
 }
 
-static s2s_err load_chain(s2s__identity *identity, const char *file, char why[S2S_TEXT_MAX])
+/* A PEM text, and what it is called; `pem` absent: the file of that name. */
+typedef struct source {
+    const char *name;
+    s2s_bytes pem;
+} source;
+
+static s2s_err parse_chain(s2s__identity *identity, s2s_bytes pem, const char *name, char why[S2S_TEXT_MAX])
 {
-    s2s__buf pem;
-    s2s__buf_init(&pem, identity->env, S2S__PEM_MAX);
-    s2s_err err = read_file(file, &pem, why);
-    if (err == S2S_OK) {
-        gnutls_datum_t data = {pem.data + pem.start, (unsigned)pem.len};
-        int r = gnutls_x509_crt_list_import2(&identity->chain, &identity->chain_len, &data,
-                                             GNUTLS_X509_FMT_PEM, 0);
-        if (r == GNUTLS_E_NO_CERTIFICATE_FOUND || (r >= 0 && identity->chain_len == 0))
-            explain(why, "%s: there is no certificate in it", file);
-        else if (r < 0)
-            explain(why, "%s: the certificate cannot be read: %s", file, gnutls_strerror(r));
-        err = r < 0 || identity->chain_len == 0 ? S2S_E_INVAL : present(identity);
-    }
-    s2s__buf_free(&pem);
-    return err;
+    gnutls_datum_t data = {(unsigned char *)(uintptr_t)pem.ptr, (unsigned)pem.len};
+    int r = gnutls_x509_crt_list_import2(&identity->chain, &identity->chain_len, &data, GNUTLS_X509_FMT_PEM, 0);
+    if (r == GNUTLS_E_NO_CERTIFICATE_FOUND || (r >= 0 && identity->chain_len == 0))
+        explain(why, "%s: there is no certificate in it", name);
+    else if (r < 0)
+        explain(why, "%s: the certificate cannot be read: %s", name, gnutls_strerror(r));
+    return r < 0 || identity->chain_len == 0 ? S2S_E_INVAL : present(identity);
 }
 
-static s2s_err load_key(s2s__identity *identity, const char *file, char why[S2S_TEXT_MAX])
+static s2s_err parse_key(s2s__identity *identity, s2s_bytes pem, const char *name, char why[S2S_TEXT_MAX])
 {
+    gnutls_datum_t data = {(unsigned char *)(uintptr_t)pem.ptr, (unsigned)pem.len};
     if (gnutls_privkey_init(&identity->key) < 0)
         return S2S_E_NOMEM;
+    int r = gnutls_privkey_import_x509_raw(identity->key, &data, GNUTLS_X509_FMT_PEM, NULL, 0);
+    if (r == GNUTLS_E_DECRYPTION_FAILED)
+        explain(why, "%s: the private key is encrypted", name);
+    else if (r < 0)
+        explain(why, "%s: there is no private key in it that can be used: %s", name, gnutls_strerror(r));
+    return r < 0 ? S2S_E_INVAL : S2S_OK;
+}
+
+typedef s2s_err (*parser)(s2s__identity *identity, s2s_bytes pem, const char *name, char why[S2S_TEXT_MAX]);
+
+static s2s_err take(s2s__identity *identity, const source *from, parser parse, char why[S2S_TEXT_MAX])
+{
+    if (from->pem.len > S2S__PEM_MAX) {
+        explain(why, "%s: larger than %d bytes", from->name, S2S__PEM_MAX);
+        return S2S_E_LIMIT;
+    }
+    if (from->pem.ptr)
+        return parse(identity, from->pem, from->name, why);
     s2s__buf pem;
     s2s__buf_init(&pem, identity->env, S2S__PEM_MAX);
-    s2s_err err = read_file(file, &pem, why);
-    if (err == S2S_OK) {
-        gnutls_datum_t data = {pem.data + pem.start, (unsigned)pem.len};
-        int r = gnutls_privkey_import_x509_raw(identity->key, &data, GNUTLS_X509_FMT_PEM, NULL, 0);
-        if (r == GNUTLS_E_DECRYPTION_FAILED)
-            explain(why, "%s: the private key is encrypted", file);
-        else if (r < 0)
-            explain(why, "%s: there is no private key in it that can be used: %s", file,
-                    gnutls_strerror(r));
-        err = r < 0 ? S2S_E_INVAL : S2S_OK;
-    }
+    s2s_err err = read_file(from->name, &pem, why);
+    if (err == S2S_OK)
+        err = parse(identity, (s2s_bytes){s2s__buf_bytes(&pem), pem.len}, from->name, why);
     if (pem.data)
         gnutls_memset(pem.data, 0, pem.room);
     s2s__buf_free(&pem);
@@ -165,20 +174,20 @@ static void identity_free(s2s__identity *identity)
     s2s__free(identity->env, identity);
 }
 
-s2s_err s2s__identity_load(const s2s_env *env, const char *certificate_file, const char *key_file,
-                           s2s__identity **out, char why[S2S_TEXT_MAX])
+static s2s_err make(const s2s_env *env, const source *certificate, const source *key, s2s__identity **out,
+                    char why[S2S_TEXT_MAX])
 {
-    explain(why, "%s: %s", certificate_file, s2s_strerror(S2S_E_NOMEM));
+    explain(why, "%s: %s", certificate->name, s2s_strerror(S2S_E_NOMEM));
     s2s__identity *identity = s2s__alloc(env, sizeof *identity);
     if (!identity)
         return S2S_E_NOMEM;
     identity->env = env;
     atomic_init(&identity->references, 1);
-    s2s_err err = load_chain(identity, certificate_file, why);
+    s2s_err err = take(identity, certificate, parse_chain, why);
     if (err == S2S_OK)
-        err = load_key(identity, key_file, why);
+        err = take(identity, key, parse_key, why);
     if (err == S2S_OK)
-        err = check_pair(identity, certificate_file, key_file, why);
+        err = check_pair(identity, certificate->name, key->name, why);
     if (err != S2S_OK) {
         identity_free(identity);
         return err;
@@ -186,6 +195,22 @@ s2s_err s2s__identity_load(const s2s_env *env, const char *certificate_file, con
     explain(why, "%s", "");
     *out = identity;
     return S2S_OK;
+}
+
+s2s_err s2s__identity_load(const s2s_env *env, const char *certificate_file, const char *key_file, s2s__identity **out,
+                           char why[S2S_TEXT_MAX])
+{
+    return make(env, &(source){.name = certificate_file}, &(source){.name = key_file}, out, why);
+}
+
+s2s_err s2s__identity_read(const s2s_env *env, s2s_bytes certificate, s2s_bytes key, s2s__identity **out,
+                           char why[S2S_TEXT_MAX])
+{
+    if (!certificate.ptr || !key.ptr) {
+        explain(why, "%s: there is none", certificate.ptr ? "key" : "certificate");
+        return S2S_E_INVAL;
+    }
+    return make(env, &(source){"certificate", certificate}, &(source){"key", key}, out, why);
 }
 
 s2s__identity *s2s__identity_ref(s2s__identity *identity)

@@ -19,6 +19,9 @@ typedef struct s2s__identity s2s__identity;
  * do not belong together), S2S_E_NOMEM. An expired certificate is no failure: see s2s__identity_expires. */
 s2s_err s2s__identity_load(const s2s_env *env, const char *certificate_file, const char *key_file,
                            s2s__identity **out, char why[S2S_TEXT_MAX]);
+/* The same of PEM texts, which are lent for the call. `why` calls them "certificate" and "key". */
+s2s_err s2s__identity_read(const s2s_env *env, s2s_bytes certificate, s2s_bytes key, s2s__identity **out,
+                           char why[S2S_TEXT_MAX]);
 s2s__identity *s2s__identity_ref(s2s__identity *identity); /* takes and returns NULL */
 void s2s__identity_unref(s2s__identity *identity);         /* takes NULL */
 

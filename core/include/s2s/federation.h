@@ -24,6 +24,9 @@ typedef enum s2s_tls_start {
 } s2s_tls_start;
 S2S_API const char *s2s_tls_start_word(s2s_tls_start start); /* "starttls", "direct" */
 
+/* Room for an address with its port, "127.0.0.1:5269" or "[2001:db8::1]:5269", and a NUL. */
+#define S2S_ADDRESS_MAX 64
+
 /* What is known about one stream. Lent for the call that hands it out. */
 typedef struct s2s_stream_info {
     size_t size;          /* sizeof(s2s_stream_info) */
@@ -98,6 +101,11 @@ typedef struct s2s_federation_options {
     uint32_t part, parts;
     /* What ops->deliver gets is safe only when s2s_federation_taken() says so: no acknowledgement (XEP-0198) counts it before. */
     bool taken_later;
+    /* Optional: where to connect for a stream from `local` to `remote` (normal form), instead of the static routes and the DNS. Asked
+     * whenever one is made; it may call nothing of the object, and must not wait. True: `address` ("ADDRESS:PORT") and `tls` say where, and
+     * nothing else is tried; an `address` that is none fails the stream. False: as if it were not there. The certificate must be
+     * the domain's all the same (DN-10). */
+    bool (*route)(void *user, s2s_str local, s2s_str remote, char address[S2S_ADDRESS_MAX], s2s_tls_start *tls);
 } s2s_federation_options;
 
 /* All absent, bidi off. */
@@ -117,13 +125,15 @@ S2S_API void s2s_federation_free(s2s_federation *f);
  * one; S2S_E_EXISTS: it is served already; S2S_E_NOMEM. */
 S2S_API s2s_err s2s_federation_add_domain(s2s_federation *f, s2s_str domain, const char *certificate_file,
                                           const char *key_file, char why[S2S_TEXT_MAX]);
+/* The same from memory: PEM texts, lent for the call (the key's copies are wiped). `why` calls them "certificate" and "key". */
+S2S_API s2s_err s2s_federation_add_domain_pem(s2s_federation *f, s2s_str domain, s2s_bytes certificate, s2s_bytes key,
+                                              char why[S2S_TEXT_MAX]);
 /* Any form; false also for what is not a domain. */
 S2S_API bool s2s_federation_serves(const s2s_federation *f, s2s_str domain);
 
 /* Accepts streams on "ADDRESS:PORT" or "[V6]:PORT"; port 0 picks one. `bound` takes the real address, `why` a reason; both may be
  * NULL. With direct TLS the certificate is chosen by SNI; without SNI it is that of the domain that was added first. S2S_E_SYNTAX: not
  * an address and port; S2S_E_IO: it cannot be bound; S2S_E_CLOSED: stopping; S2S_E_NOMEM. */
-#define S2S_ADDRESS_MAX 64
 S2S_API s2s_err s2s_federation_listen(s2s_federation *f, const char *address, s2s_tls_start tls,
                                       char bound[S2S_ADDRESS_MAX], char why[S2S_TEXT_MAX]);
 
@@ -148,6 +158,9 @@ S2S_API void s2s_setup_free(s2s_setup *setup); /* takes NULL */
 /* As s2s_federation_add_domain and s2s_federation_route. */
 S2S_API s2s_err s2s_setup_add_domain(s2s_setup *setup, s2s_str domain, const char *certificate_file,
                                      const char *key_file, char why[S2S_TEXT_MAX]);
+/* As s2s_federation_add_domain_pem. */
+S2S_API s2s_err s2s_setup_add_domain_pem(s2s_setup *setup, s2s_str domain, s2s_bytes certificate, s2s_bytes key,
+                                         char why[S2S_TEXT_MAX]);
 /* The certificate that `f` has for `domain` now. S2S_E_NOTFOUND: it serves no such domain; S2S_E_EXISTS, S2S_E_NOMEM. */
 S2S_API s2s_err s2s_setup_keep_domain(s2s_setup *setup, const s2s_federation *f, s2s_str domain);
 /* Entity capabilities of a domain that was added or kept, told to servers that connect (XEP-0115 section 6.3): `node` names the
@@ -182,7 +195,7 @@ S2S_API void s2s_federation_reachable(s2s_federation *f, s2s_str remote);
 typedef struct s2s_domain_info {
     size_t size; /* sizeof(s2s_domain_info) */
     s2s_str domain; /* normal form */
-    const char *certificate_file;
+    const char *certificate_file; /* "": it came from memory */
     int64_t not_before, expires; /* of the leaf, seconds since 1970 */
     const s2s_bytes *chain;      /* DER, leaf first */
     size_t chain_len;

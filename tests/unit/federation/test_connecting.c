@@ -354,6 +354,57 @@ Test(connecting, failing_memory_while_connecting_ends_in_a_bounce, .timeout = 12
     net_end(&n);
 }
 
+/* -- a route of the program's own ----------------------------------------------------------------------- */
+
+static const char *told; /* where it says that b.example is; NULL: it does not know */
+static size_t routed;
+
+static bool route(void *user, s2s_str local, s2s_str remote, char address[S2S_ADDRESS_MAX], s2s_tls_start *tls)
+{
+    cr_expect_eq(user, &n.a);
+    cr_expect(s2s_str_eq(local, S2S_STR("a.example")) && s2s_str_eq(remote, S2S_STR("b.example")));
+    routed++;
+    if (!told)
+        return false;
+    (void)snprintf(address, S2S_ADDRESS_MAX, "%s", told);
+    *tls = n.tls;
+    return true;
+}
+
+Test(connecting, the_program_says_where_a_domain_is)
+{
+    for (int at_once = 0; at_once < 2; at_once++) {
+        net_begin(&n);
+        n.a.route = route;
+        n.tls = at_once ? S2S_TLS_DIRECT : S2S_TLS_STARTTLS;
+        net_begin_nodes_unrouted(&n);
+        told = n.b.address;
+        cr_assert_eq(node_send(&n.a, "b.example", "one"), S2S_OK);
+        net_until(&n, &n.b.count, 1);
+        cr_expect_eq(n.dns.questions, 0u);
+        cr_expect_eq(routed, 1u + (size_t)at_once);
+        net_end(&n);
+    }
+}
+
+Test(connecting, what_the_program_says_stands_before_static_routes_and_the_dns)
+{
+    net_begin(&n);
+    n.a.route = route;
+    n.a.t.env.limits.retry_ms = 0;
+    net_begin_nodes(&n); /* with a static route */
+    told = "nowhere";
+    (void)node_send(&n.a, "b.example", "one");
+    net_until(&n, &n.a.count, 1);
+    cr_expect_not_null(strstr(node_last(&n.a), "remote-server-not-found"), "%s", node_last(&n.a));
+    cr_expect_eq(n.dns.questions, 0u);
+    told = NULL;
+    (void)node_send(&n.a, "b.example", "two");
+    net_until(&n, &n.b.count, 1);
+    cr_expect_eq(routed, 2u);
+    net_end(&n);
+}
+
 /* -- who has no right to our work ---------------------------------------------------------------------- */
 
 Test(connecting, a_forbidden_domain_costs_no_question_and_no_connection)

@@ -449,6 +449,54 @@ Test(federation, bad_domains_and_addresses_are_named)
     net_end(&n);
 }
 
+static s2s_bytes read_pem(const char *file)
+{
+    static char text[2][16384];
+    static size_t next;
+    char path[CERTS_PATH], *into = text[next++ % 2];
+    FILE *f = fopen(certs_path(&n.certs, file, path), "r");
+    cr_assert_not_null(f);
+    size_t len = fread(into, 1, sizeof text[0], f);
+    (void)fclose(f);
+    return (s2s_bytes){(const uint8_t *)into, len};
+}
+
+static void expect_from_memory(void *arg, const s2s_domain_info *info)
+{
+    if (!s2s_str_eq(info->domain, S2S_STR("c.example")))
+        return;
+    ++*(size_t *)arg;
+    cr_expect_str_eq(info->certificate_file, "");
+    cr_expect_eq(info->chain_len, 2u);
+}
+
+Test(federation, a_certificate_may_come_from_memory)
+{
+    char why[S2S_TEXT_MAX] = "";
+    size_t count = 0;
+    begin();
+    certs_make(&n.certs, "c", &(certs_spec){.dns = "c.example"});
+    s2s_bytes cert = read_pem("c.pem"), key = read_pem("c.key"), none = {0};
+    cr_expect_eq(s2s_federation_add_domain_pem(n.a.f, S2S_STR("d.example"), cert, key, why), S2S_E_INVAL);
+    cr_expect(has(why, "is not for d.example"), "%s", why);
+    cr_expect_eq(s2s_federation_add_domain_pem(n.a.f, S2S_STR("c.example"), key, key, why), S2S_E_INVAL);
+    cr_expect(has(why, "certificate: there is no certificate in it"), "%s", why);
+    cr_expect_eq(s2s_federation_add_domain_pem(n.a.f, S2S_STR("c.example"), cert, none, why), S2S_E_INVAL);
+    cr_expect(has(why, "key: there is none"), "%s", why);
+    cr_expect_eq(s2s_federation_add_domain(n.a.f, S2S_STR("c.example"), NULL, NULL, why), S2S_E_INVAL);
+    cr_expect(has(why, "are needed"), "%s", why);
+    cr_assert_eq(s2s_federation_add_domain_pem(n.a.f, S2S_STR("c.example"), cert, key, why), S2S_OK, "%s", why);
+    memset((void *)(uintptr_t)cert.ptr, 0, cert.len);
+    s2s_federation_domains(n.a.f, expect_from_memory, &count);
+    cr_expect_eq(count, 1u);
+    s2s_stanza st = {.kind = S2S_MESSAGE, .from = S2S_STR("x@c.example"), .to = S2S_STR("y@b.example"), .attrs = S2S_STR(""),
+                     .inner = S2S_STR("<body/>")};
+    cr_expect_eq(s2s_federation_send(n.a.f, &st), S2S_OK);
+    net_until(&n, &n.b.count, 1);
+    cr_expect_str_eq(n.b.judged_name, "c.example");
+    net_end(&n);
+}
+
 Test(federation, nothing_new_is_accepted_while_it_stops)
 {
     char why[S2S_TEXT_MAX];

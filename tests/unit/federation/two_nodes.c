@@ -165,6 +165,7 @@ static void begin_node(net *n, node *x, const char *domain)
     o.part = x->part;
     o.parts = x->parts;
     o.taken_later = x->taken_later;
+    o.route = x->route;
     if (x->secret)
         o.dialback_secret = (s2s_bytes){(const uint8_t *)x->secret, strlen(x->secret)};
     cr_assert_eq(s2s_federation_new(&o, &x->f, why), S2S_OK, "%s", why);

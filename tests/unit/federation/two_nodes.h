@@ -26,6 +26,7 @@ typedef struct node {
     const char *secret;   /* of dialback; NULL: random */
     uint32_t part, parts; /* with more than one, no remote domain is this one's */
     bool taken_later;
+    bool (*route)(void *user, s2s_str local, s2s_str remote, char address[S2S_ADDRESS_MAX], s2s_tls_start *tls);
     s2s_ticket asked;
     size_t judged;
     s2s_role judged_role;
