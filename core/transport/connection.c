@@ -163,12 +163,19 @@ void s2s__conn_broken(s2s__connection *c, const char *why)
         s2s_session_lost(c->session, s2s__conn_now(c), why);
 }
 
-/* The receiver holds up what came before: the end may be far. */
-static void mute(s2s__connection *c)
+/* The receiver holds up what came before: the end may be far. What is unread is unacknowledged. A peer that counts sends it again
+ * (XEP-0198 section 4), over a stream whose later stanzas it must not come behind; of one that does not, it is read all the same. */
+static void give_up_output(s2s__connection *c)
 {
+    s2s_acks acks;
     c->mute_at = S2S_NEVER;
     if (!c->established)
         return;
+    s2s_session_acks(c->session, &acks);
+    if (acks.on) {
+        s2s_session_lost(c->session, s2s__conn_now(c), c->broken);
+        return;
+    }
     s2s_session_mute(c->session);
     c->busy = true; /* nothing is read while they take back what was sent */
     c->ops->broken(c->owner);
@@ -194,7 +201,7 @@ static void on_timer(uv_timer_t *timer)
     if (c->broken && !c->paused && s2s__conn_now(c) >= c->broken_by)
         s2s_session_lost(c->session, s2s__conn_now(c), c->broken);
     else if (c->broken && !c->over && s2s__conn_now(c) >= c->mute_at)
-        mute(c);
+        give_up_output(c);
     if (!c->over)
         s2s_session_tick(c->session, s2s__conn_now(c));
     s2s__conn_drive(c);

@@ -56,7 +56,7 @@ typedef struct s2s__connection_ops {
     /* Bytes went out. */
     void (*progress)(void *owner);
     /* Nothing can be sent any more, and limits.close_ms has not been enough to read what came before: that goes on, and what was sent
-     * may be taken back (s2s__connection_unacknowledged). Once at most. */
+     * may be taken back (s2s__connection_unacknowledged). Once at most, and not with a peer that acknowledges: there the stream is over. */
     void (*broken)(void *owner);
     /* The stream is over; only `gone` follows. */
     void (*closed)(void *owner, const s2s_close *close);

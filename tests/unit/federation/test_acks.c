@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_acks.c: what happens to stanzas that were sent and not acknowledged when their stream breaks (XEP-0198). */
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -366,6 +367,42 @@ Test(acks, a_stop_while_the_receiver_holds_loses_nothing)
         uv_run(&n.loop, UV_RUN_ONCE);
     cr_expect_leq(bounced, (size_t)10 * MANY);
     net_end(&n);
+}
+
+/* b.example writes meanwhile, and so gets to know that its connection is none any more. */
+Test(acks, what_a_receiver_that_holds_has_not_read_when_the_stream_breaks_comes_once)
+{
+    char why[S2S_TEXT_MAX] = "";
+    (void)signal(SIGPIPE, SIG_IGN); /* as a program has it */
+    net_begin(&n);
+    n.a.bidi = n.b.bidi = true;
+    n.b.t.env.limits.close_ms = 100;
+    net_begin_nodes_unrouted(&n);
+    relay_begin(&r, &n.loop, n.b.address);
+    cr_assert_eq(s2s_federation_route(n.a.f, "b.example", r.address, n.tls, why), S2S_OK, "%s", why);
+    cr_assert_eq(s2s_federation_route(n.b.f, "a.example", n.a.address, n.tls, why), S2S_OK, "%s", why);
+    (void)node_send(&n.a, "b.example", "first");
+    net_until(&n, &n.b.count, 1);
+    until_acknowledged();
+    n.b.hold = true;
+    send_many(0, 10 * MANY);
+    net_until(&n, &n.b.count, 2);
+    size_t delivered = n.b.count; /* what had been read already */
+    cr_assert_lt(delivered, (size_t)10 * MANY);
+    relay_cut(&r);
+    for (int i = 0; i < 20; i++) {
+        (void)node_send(&n.b, "a.example", "are you there?");
+        uv_run(&n.loop, UV_RUN_ONCE);
+    }
+    net_until(&n, &n.b.ended, 1);
+    cr_expect_eq(n.b.last_end.origin, S2S_ORIGIN_TRANSPORT, "%s", n.b.last_end.text);
+    n.b.hold = false;
+    s2s_federation_resume(n.b.f);
+    net_until(&n, &n.b.count, delivered + 10 * MANY);
+    until_acknowledged();
+    cr_expect_eq(n.b.count, delivered + 10 * MANY, "the rest came once");
+    expect_numbers(delivered, 10 * MANY);
+    finish();
 }
 
 /* Three senders; the receiver says stop after each delivery: each of them gets its turn. */
