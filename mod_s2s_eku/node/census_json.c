@@ -91,8 +91,12 @@ json_t *census_summary_json(const census *c)
 {
     sums s = sum(c->records);
     json_t *eku = json_object();
-    for (int i = 0; eku && i <= S2S_EKU_OTHER; i++)
-        json_object_set_new(eku, s2s_eku_word((s2s_eku)i), json_integer((json_int_t)s.eku[i]));
+    for (int i = 0; eku && i <= S2S_EKU_OTHER; i++) {
+        if (json_object_set_new(eku, s2s_eku_word((s2s_eku)i), json_integer((json_int_t)s.eku[i])) == 0)
+            continue;
+        json_decref(eku);
+        return NULL;
+    }
     return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:{s:I, s:I}, s:o}", "remotes", (json_int_t)s.remotes, "accepted",
                      (json_int_t)s.accepted, "refused", (json_int_t)s.refused, "unjudged", (json_int_t)s.unjudged,
                      "dialback", (json_int_t)s.by_dialback, "peer_refused", (json_int_t)s.peer_refused, "cut_off",

@@ -114,15 +114,16 @@ typedef struct list {
     bool failed;
 } list;
 
-/* Of the leaf, as `openssl x509 -fingerprint -sha256` has it, in lower case without colons; "" if it cannot be made. */
-static void fingerprint(const s2s_domain_info *info, char out[2 * HASH + 1])
+/* Of the leaf, as `openssl x509 -fingerprint -sha256` has it, in lower case without colons. False: it cannot be made. */
+static bool fingerprint(const s2s_domain_info *info, char out[2 * HASH + 1])
 {
     uint8_t hash[HASH];
     out[0] = '\0';
     if (info->chain_len == 0 || gnutls_hash_fast(GNUTLS_DIG_SHA256, info->chain[0].ptr, info->chain[0].len, hash) < 0)
-        return;
+        return false;
     for (size_t i = 0; i < HASH; i++)
         (void)snprintf(out + 2 * i, 3, "%02x", hash[i]);
+    return true;
 }
 
 static void add(void *arg, const s2s_domain_info *info)
@@ -130,7 +131,10 @@ static void add(void *arg, const s2s_domain_info *info)
     list *l = arg;
     char sha256[2 * HASH + 1];
     json_int_t left = (json_int_t)(info->expires - l->now);
-    fingerprint(info, sha256);
+    if (!fingerprint(info, sha256)) {
+        l->failed = true;
+        return;
+    }
     json_t *one = json_pack("{s:s%, s:s, s:I, s:I, s:I, s:b, s:s}", "domain", info->domain.ptr, info->domain.len, "file",
                             info->certificate_file, "not_before", (json_int_t)info->not_before, "expires",
                             (json_int_t)info->expires, "days_left", left >= 0 ? left / DAY : -((DAY - 1 - left) / DAY),

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "json_text.h"
 #include "protocol/buf.h"
 #include "status.h"
 #include "transport/spare.h"
@@ -54,7 +55,7 @@ static void on_client_closed(uv_handle_t *handle)
     }
     k->owner->clients_len--;
     json_decref(k->asked);
-    free(k->answer); /* jansson's */
+    free(k->answer);
     s2s__free(k->owner->env, k);
 }
 
@@ -84,7 +85,7 @@ static void on_written(uv_write_t *req, int status)
 /* Takes over `answer`; NULL: out of memory. One object on one line. */
 static void give(client *k, json_t *answer)
 {
-    k->answer = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
+    k->answer = json_text(answer, JSON_COMPACT);
     json_decref(answer);
     if (!k->answer) {
         close_client(k);
@@ -207,7 +208,12 @@ static void take_request(client *k)
 {
     uv_read_stop((uv_stream_t *)&k->pipe);
     uv_timer_stop(&k->timer);
-    k->asked = json_loadb(k->request, k->len, JSON_REJECT_DUPLICATES, NULL);
+    bool no_memory;
+    k->asked = json_read(k->request, k->len, &no_memory);
+    if (no_memory) {
+        give_error(k, s2s_strerror(S2S_E_NOMEM));
+        return;
+    }
     const char *command = asked_text(k, "command");
     for (size_t i = 0; command && i < sizeof COMMANDS / sizeof *COMMANDS; i++) {
         if (strcmp(command, COMMANDS[i].name) == 0) {

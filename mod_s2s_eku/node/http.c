@@ -11,6 +11,7 @@
 
 #include <microhttpd.h>
 
+#include "json_text.h"
 #include "metrics.h"
 #include "page.h"
 #include "protocol/buf.h"
@@ -85,7 +86,7 @@ static enum MHD_Result give_buf(struct MHD_Connection *connection, const char *t
 /* Takes over `object`. */
 static enum MHD_Result give_json(struct MHD_Connection *connection, json_t *object)
 {
-    char *text = object ? json_dumps(object, JSON_INDENT(2)) : NULL;
+    char *text = json_text(object, JSON_INDENT(2));
     json_decref(object);
     if (!text)
         return give_failure(connection);

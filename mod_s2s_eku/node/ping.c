@@ -88,7 +88,11 @@ static void read_error(const s2s_env *env, const s2s_stanza *st, ping_result *ou
 {
     s2s__tree *tree = NULL;
     (void)snprintf(out->condition, sizeof out->condition, "undefined-condition");
-    if (s2s__tree_new(env, &tree) != S2S_OK || s2s__tree_parse_within(tree, st->attrs, st->inner, NS_SERVER) != S2S_OK) {
+    s2s_err err = s2s__tree_new(env, &tree);
+    if (err == S2S_OK)
+        err = s2s__tree_parse_within(tree, st->attrs, st->inner, NS_SERVER);
+    if (err != S2S_OK) {
+        s2s__copy_text(out->text, s2s_str_of(s2s_strerror(err)));
         s2s__tree_free(tree);
         return;
     }

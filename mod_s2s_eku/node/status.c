@@ -4,15 +4,18 @@
 
 #include "certificates.h"
 #include "node.h"
+#include "protocol/xml/utf8.h"
 #include "workers.h"
 
 enum { MS_PER_SECOND = 1000 };
 
-/* null for what is absent or empty; a peer's bytes that are not UTF-8 give null, too. */
+/* null for what is absent or empty; a peer's bytes that are not UTF-8 give null, too. NULL: no memory. */
 static json_t *text(s2s_str s)
 {
-    json_t *value = s.len > 0 ? json_stringn(s.ptr, s.len) : NULL;
-    return value ? value : json_null();
+    s2s__utf8 u = {0};
+    size_t good;
+    bool fits = s.len > 0 && s2s__utf8_check(&u, (const uint8_t *)s.ptr, s.len, &good) == UTF8_OK && u.need == 0;
+    return fits ? json_stringn(s.ptr, s.len) : json_null();
 }
 
 static json_t *cstr(const char *s)
@@ -82,11 +85,20 @@ static void add_stream(void *arg, const s2s_stream_info *info)
         c->failed = true;
 }
 
+/* Takes over both, and returns the first; NULL: no memory, a list is whole or not there. */
+static json_t *append(json_t *list, json_t *value)
+{
+    if (json_array_append_new(list, value) == 0)
+        return list;
+    json_decref(list);
+    return NULL;
+}
+
 static json_t *domains_of(const config *c)
 {
     json_t *out = json_array();
     for (size_t i = 0; out && i < c->domains_len; i++)
-        json_array_append_new(out, cstr(c->domains[i].name));
+        out = append(out, cstr(c->domains[i].name));
     return out;
 }
 
@@ -95,8 +107,8 @@ static json_t *components_of(const node *n)
     const config *c = node_config(n);
     json_t *out = json_array();
     for (size_t i = 0; out && i < c->accounts_len; i++)
-        json_array_append_new(out, json_pack("{s:s, s:b}", "domain", c->accounts[i].domain, "attached",
-                                             node_is_attached(n, c->accounts[i].domain)));
+        out = append(out, json_pack("{s:s, s:b}", "domain", c->accounts[i].domain, "attached",
+                                    node_is_attached(n, c->accounts[i].domain)));
     return out;
 }
 
