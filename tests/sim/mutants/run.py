@@ -98,11 +98,18 @@ def judge(tree, bug):
     return {"unit": ", ".join(b.removeprefix("test_") for b in bad)} if bad else {}
 
 
-def plant(tree, bug):
+def fits(tree, bug):
+    """Where it goes, and what stands there; None: its text is not there once."""
     path = os.path.join(tree, bug["file"])
     text = open(path, encoding="utf-8").read()
-    if text.count(bug["from"]) != 1:
+    return (path, text) if text.count(bug["from"]) == 1 else None
+
+
+def plant(tree, bug):
+    found = fits(tree, bug)
+    if not found:
         return None
+    path, text = found
     with open(path, "w", encoding="utf-8") as f:
         f.write(text.replace(bug["from"], bug["to"]))
     return path, text
@@ -110,11 +117,18 @@ def plant(tree, bug):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--build", required=True)
+    parser.add_argument("--build", help="a directory for the copy")
+    parser.add_argument("--fit", action="store_true", help="only says which bugs do not fit the code any more")
     parser.add_argument("--only", default="", help="a regular expression")
     args = parser.parse_args()
     bugs = [b for b in read_bugs(os.path.join(os.path.dirname(__file__), "bugs.txt"))
             if re.search(args.only, b["name"])]
+    if args.fit:
+        stale = [b["name"] for b in bugs if not fits(ROOT, b)]
+        print(f"{len(bugs)} bugs, of which do not fit the code: {stale or 'none'}")
+        return 1 if stale else 0
+    if not args.build:
+        parser.error("--build says where")
     tree = prepare(os.path.abspath(args.build))
     if judge(tree, {}):
         sys.exit("the tests fail without any planted bug")
