@@ -2,15 +2,14 @@
 /* federation.c: the object: domains, listeners, deliveries, and its orderly end. */
 #include "federation/internal.h"
 
-#include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "protocol/buf.h"
 #include "protocol/log.h"
 #include "protocol/sized.h"
+#include "protocol/why.h"
 #include "s2s/addr.h"
 
 const char *s2s_tls_start_word(s2s_tls_start start)
@@ -134,16 +133,6 @@ bool s2s_federation_serves(const s2s_federation *f, s2s_str domain)
            s2s__federation_domain(f, s2s_str_of(normal)) != NULL;
 }
 
-S2S_PRINTF(3, 4) static s2s_err refuse(char why[S2S_TEXT_MAX], s2s_err err, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    if (why)
-        (void)vsnprintf(why, S2S_TEXT_MAX, format, args);
-    va_end(args);
-    return err;
-}
-
 s2s_err s2s_federation_add_domain(s2s_federation *f, s2s_str domain, const char *certificate_file,
                                   const char *key_file, char why[S2S_TEXT_MAX])
 {
@@ -162,11 +151,11 @@ s2s_err s2s_federation_add_domain_pem(s2s_federation *f, s2s_str domain, s2s_byt
 static s2s_err grow_listeners(s2s_federation *f, char why[S2S_TEXT_MAX])
 {
     if (f->stopping)
-        return refuse(why, S2S_E_CLOSED, "stopping: nothing new is accepted");
+        return s2s__refuse(why, S2S_E_CLOSED, "stopping: nothing new is accepted");
     s2s__listener **list =
         f->env->ops->resize(f->env->user, f->listeners, (f->listeners_len + 1) * sizeof *list);
     if (!list)
-        return refuse(why, S2S_E_NOMEM, "out of memory");
+        return s2s__refuse(why, S2S_E_NOMEM, "out of memory");
     f->listeners = list;
     return S2S_OK;
 }
@@ -273,19 +262,19 @@ s2s_err s2s_federation_new(const s2s_federation_options *given, s2s_federation *
 {
     s2s_federation_options read = {0}, *options = &read;
     if (!out || !s2s__sized_read(options, sizeof *options, given))
-        return refuse(why, S2S_E_INVAL, "the options were not initialised, or are those of a newer libs2s");
+        return s2s__refuse(why, S2S_E_INVAL, "the options were not initialised, or are those of a newer libs2s");
     const char *fault = fault_of(options);
     if (fault)
-        return refuse(why, S2S_E_INVAL, "%s", fault);
+        return s2s__refuse(why, S2S_E_INVAL, "%s", fault);
     const s2s_env *env = options->env;
     if ((fault = s2s_limits_check(&env->limits)) != NULL)
-        return refuse(why, S2S_E_INVAL, "limits.%s is out of its range", fault);
+        return s2s__refuse(why, S2S_E_INVAL, "limits.%s is out of its range", fault);
     s2s_federation *f = s2s__alloc(env, sizeof *f);
     if (!f)
-        return refuse(why, S2S_E_NOMEM, "out of memory");
+        return s2s__refuse(why, S2S_E_NOMEM, "out of memory");
     if (uv_mutex_init(&f->setup_lock) != 0) {
         s2s__free(env, f);
-        return refuse(why, S2S_E_NOMEM, "no lock");
+        return s2s__refuse(why, S2S_E_NOMEM, "no lock");
     }
     f->env = env;
     f->loop = options->loop;
@@ -320,7 +309,7 @@ s2s_err s2s_federation_new(const s2s_federation_options *given, s2s_federation *
     if ((err = s2s__post_begin(f)) != S2S_OK) {
         s2s__resolver_close(f->resolver, NULL, NULL);
         s2s__io_close(&f->io, on_unmade);
-        return refuse(why, err, "no handle to wake the loop by");
+        return s2s__refuse(why, err, "no handle to wake the loop by");
     }
     uv_timer_init(f->loop, &f->stop_timer);
     f->stop_timer.data = f;

@@ -2,21 +2,9 @@
 /* setup.c: what is served, with which certificates, and the static routes: exchanged as a whole. */
 #include "federation/internal.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-
 #include "protocol/buf.h"
+#include "protocol/why.h"
 #include "s2s/addr.h"
-
-S2S_PRINTF(3, 4) static s2s_err refuse(char why[S2S_TEXT_MAX], s2s_err err, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    if (why)
-        (void)vsnprintf(why, S2S_TEXT_MAX, format, args);
-    va_end(args);
-    return err;
-}
 
 s2s_err s2s_setup_new(const s2s_env *env, s2s_setup **out)
 {
@@ -102,9 +90,9 @@ static s2s_err keep_domain(s2s_setup *setup, const char *name, const char *file,
 static s2s_err new_name(const s2s_setup *setup, s2s_str domain, char name[S2S_DOMAIN_MAX + 1], char why[S2S_TEXT_MAX])
 {
     if (s2s_domain_normalise(domain, name) != S2S_OK)
-        return refuse(why, S2S_E_INVAL, "\"%.*s\" is not a domain", S2S_FMT(domain));
+        return s2s__refuse(why, S2S_E_INVAL, "\"%.*s\" is not a domain", S2S_FMT(domain));
     if (s2s__setup_domain(setup, s2s_str_of(name)))
-        return refuse(why, S2S_E_EXISTS, "%s is served already", name);
+        return s2s__refuse(why, S2S_E_EXISTS, "%s is served already", name);
     return S2S_OK;
 }
 
@@ -113,13 +101,13 @@ static s2s_err add_identity(s2s_setup *setup, const char *name, const char *file
                             char why[S2S_TEXT_MAX])
 {
     if (err != S2S_OK)
-        return err == S2S_E_NOMEM ? refuse(why, err, "%s", s2s_strerror(err)) : S2S_E_INVAL;
+        return err == S2S_E_NOMEM ? s2s__refuse(why, err, "%s", s2s_strerror(err)) : S2S_E_INVAL;
     if (!s2s__identity_covers(identity, s2s_str_of(name))) {
         s2s__identity_unref(identity);
-        return refuse(why, S2S_E_INVAL, "%s%sthe certificate is not for %s", file, *file ? ": " : "", name);
+        return s2s__refuse(why, S2S_E_INVAL, "%s%sthe certificate is not for %s", file, *file ? ": " : "", name);
     }
     err = keep_domain(setup, name, file, identity);
-    return err == S2S_OK ? err : refuse(why, err, "%s", s2s_strerror(err));
+    return err == S2S_OK ? err : s2s__refuse(why, err, "%s", s2s_strerror(err));
 }
 
 s2s_err s2s_setup_add_domain(s2s_setup *setup, s2s_str domain, const char *certificate_file, const char *key_file,
@@ -131,7 +119,7 @@ s2s_err s2s_setup_add_domain(s2s_setup *setup, s2s_str domain, const char *certi
     if (err != S2S_OK)
         return err;
     if (!certificate_file || !key_file)
-        return refuse(why, S2S_E_INVAL, "%s: a certificate file and a key file are needed", name);
+        return s2s__refuse(why, S2S_E_INVAL, "%s: a certificate file and a key file are needed", name);
     err = s2s__identity_load(setup->env, certificate_file, key_file, &identity, why);
     return add_identity(setup, name, certificate_file, identity, err, why);
 }

@@ -3,7 +3,6 @@
 #include "transport/credentials_gnutls.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include <uv.h>
 
 #include "protocol/buf.h"
+#include "protocol/why.h"
 #include "s2s/addr.h"
 
 /* TLS 1.3 and 1.2, forward secrecy and AEAD only (RFC 9325 section 4). Starting from SECURE128 keeps
@@ -37,25 +37,12 @@ struct s2s__identity {
     gnutls_privkey_t key;
 };
 
-S2S_PRINTF(2, 3)
-static void explain(char why[S2S_TEXT_MAX], const char *format, ...)
-{
-    va_list args;
-    if (!why)
-        return;
-    va_start(args, format);
-    (void)vsnprintf(why, S2S_TEXT_MAX, format, args);
-    va_end(args);
-}
-
 static s2s_err read_file(const char *file, s2s__buf *out, char why[S2S_TEXT_MAX])
 {
     enum { CHUNK = 4096 };
     FILE *f = fopen(file, "rbe");
-    if (!f) {
-        explain(why, "%s: cannot be read: %s", file, uv_strerror(uv_translate_sys_error(errno)));
-        return S2S_E_IO;
-    }
+    if (!f)
+        return s2s__refuse(why, S2S_E_IO, "%s: cannot be read: %s", file, uv_strerror(uv_translate_sys_error(errno)));
     s2s_err err;
     size_t got = 0;
     (void)setvbuf(f, NULL, _IONBF, 0); /* no second copy of a key */
@@ -66,11 +53,9 @@ static s2s_err read_file(const char *file, s2s__buf *out, char why[S2S_TEXT_MAX]
             break;
     }
     if (err == S2S_E_LIMIT)
-        explain(why, "%s: larger than %d bytes", file, S2S__PEM_MAX);
-    if (err == S2S_OK && ferror(f)) {
-        explain(why, "%s: cannot be read: %s", file, uv_strerror(uv_translate_sys_error(errno)));
-        err = S2S_E_IO;
-    }
+        (void)s2s__refuse(why, err, "%s: larger than %d bytes", file, S2S__PEM_MAX);
+    if (err == S2S_OK && ferror(f))
+        err = s2s__refuse(why, S2S_E_IO, "%s: cannot be read: %s", file, uv_strerror(uv_translate_sys_error(errno)));
     (void)fclose(f);
     return err;
 }
@@ -99,10 +84,10 @@ static s2s_err parse_chain(s2s__identity *identity, s2s_bytes pem, const char *n
     gnutls_datum_t data = {(unsigned char *)(uintptr_t)pem.ptr, (unsigned)pem.len};
     int r = gnutls_x509_crt_list_import2(&identity->chain, &identity->chain_len, &data, GNUTLS_X509_FMT_PEM, 0);
     if (r == GNUTLS_E_NO_CERTIFICATE_FOUND || (r >= 0 && identity->chain_len == 0))
-        explain(why, "%s: there is no certificate in it", name);
-    else if (r < 0)
-        explain(why, "%s: the certificate cannot be read: %s", name, gnutls_strerror(r));
-    return r < 0 || identity->chain_len == 0 ? S2S_E_INVAL : present(identity);
+        return s2s__refuse(why, S2S_E_INVAL, "%s: there is no certificate in it", name);
+    if (r < 0)
+        return s2s__refuse(why, S2S_E_INVAL, "%s: the certificate cannot be read: %s", name, gnutls_strerror(r));
+    return present(identity);
 }
 
 static s2s_err parse_key(s2s__identity *identity, s2s_bytes pem, const char *name, char why[S2S_TEXT_MAX])
@@ -112,20 +97,18 @@ static s2s_err parse_key(s2s__identity *identity, s2s_bytes pem, const char *nam
         return S2S_E_NOMEM;
     int r = gnutls_privkey_import_x509_raw(identity->key, &data, GNUTLS_X509_FMT_PEM, NULL, 0);
     if (r == GNUTLS_E_DECRYPTION_FAILED)
-        explain(why, "%s: the private key is encrypted", name);
-    else if (r < 0)
-        explain(why, "%s: there is no private key in it that can be used: %s", name, gnutls_strerror(r));
-    return r < 0 ? S2S_E_INVAL : S2S_OK;
+        return s2s__refuse(why, S2S_E_INVAL, "%s: the private key is encrypted", name);
+    if (r < 0)
+        return s2s__refuse(why, S2S_E_INVAL, "%s: there is no private key in it that can be used: %s", name, gnutls_strerror(r));
+    return S2S_OK;
 }
 
 typedef s2s_err (*parser)(s2s__identity *identity, s2s_bytes pem, const char *name, char why[S2S_TEXT_MAX]);
 
 static s2s_err take(s2s__identity *identity, const source *from, parser parse, char why[S2S_TEXT_MAX])
 {
-    if (from->pem.len > S2S__PEM_MAX) {
-        explain(why, "%s: larger than %d bytes", from->name, S2S__PEM_MAX);
-        return S2S_E_LIMIT;
-    }
+    if (from->pem.len > S2S__PEM_MAX)
+        return s2s__refuse(why, S2S_E_LIMIT, "%s: larger than %d bytes", from->name, S2S__PEM_MAX);
     if (from->pem.ptr)
         return parse(identity, from->pem, from->name, why);
     s2s__buf pem;
@@ -156,9 +139,7 @@ static s2s_err check_pair(const s2s__identity *identity, const char *certificate
     gnutls_pubkey_deinit(public);
     if (r >= 0 && leaf_len == key_len && memcmp(of_leaf, of_key, key_len) == 0)
         return S2S_OK;
-    explain(why, "%s: the key does not belong to the first certificate in %s", key_file,
-            certificate_file);
-    return S2S_E_INVAL;
+    return s2s__refuse(why, S2S_E_INVAL, "%s: the key does not belong to the first certificate in %s", key_file, certificate_file);
 }
 
 static void identity_free(s2s__identity *identity)
@@ -177,7 +158,7 @@ static void identity_free(s2s__identity *identity)
 static s2s_err make(const s2s_env *env, const source *certificate, const source *key, s2s__identity **out,
                     char why[S2S_TEXT_MAX])
 {
-    explain(why, "%s: %s", certificate->name, s2s_strerror(S2S_E_NOMEM));
+    (void)s2s__refuse(why, S2S_E_NOMEM, "%s: %s", certificate->name, s2s_strerror(S2S_E_NOMEM));
     s2s__identity *identity = s2s__alloc(env, sizeof *identity);
     if (!identity)
         return S2S_E_NOMEM;
@@ -192,7 +173,8 @@ static s2s_err make(const s2s_env *env, const source *certificate, const source 
         identity_free(identity);
         return err;
     }
-    explain(why, "%s", "");
+    if (why)
+        *why = '\0';
     *out = identity;
     return S2S_OK;
 }
@@ -206,10 +188,8 @@ s2s_err s2s__identity_load(const s2s_env *env, const char *certificate_file, con
 s2s_err s2s__identity_read(const s2s_env *env, s2s_bytes certificate, s2s_bytes key, s2s__identity **out,
                            char why[S2S_TEXT_MAX])
 {
-    if (!certificate.ptr || !key.ptr) {
-        explain(why, "%s: there is none", certificate.ptr ? "key" : "certificate");
-        return S2S_E_INVAL;
-    }
+    if (!certificate.ptr || !key.ptr)
+        return s2s__refuse(why, S2S_E_INVAL, "%s: there is none", certificate.ptr ? "key" : "certificate");
     return make(env, &(source){"certificate", certificate}, &(source){"key", key}, out, why);
 }
 
@@ -339,18 +319,15 @@ int s2s__credentials_apply(const s2s__credentials *credentials, s2s__identity *i
 s2s_err s2s__credentials_new(const s2s_env *env, s2s__credentials **out, char why[S2S_TEXT_MAX])
 {
     s2s__credentials *credentials = s2s__alloc(env, sizeof *credentials);
-    if (!credentials) {
-        explain(why, "%s", s2s_strerror(S2S_E_NOMEM));
-        return S2S_E_NOMEM;
-    }
+    if (!credentials)
+        return s2s__refuse(why, S2S_E_NOMEM, "%s", s2s_strerror(S2S_E_NOMEM));
     credentials->env = env;
     int r = gnutls_certificate_allocate_credentials(&credentials->certificates);
     if (r >= 0)
         r = gnutls_priority_init(&credentials->priority, PRIORITY, NULL);
     if (r < 0) {
-        explain(why, "TLS cannot be set up: %s", gnutls_strerror(r));
         s2s__credentials_free(credentials);
-        return S2S_E_TLS;
+        return s2s__refuse(why, S2S_E_TLS, "TLS cannot be set up: %s", gnutls_strerror(r));
     }
     gnutls_certificate_set_retrieve_function3(credentials->certificates, present_identity);
     *out = credentials;

@@ -2,26 +2,15 @@
 /* resolver.c: libunbound on a libuv loop: its thread asks, a pipe says when answers are there. */
 #include "transport/resolver.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "protocol/buf.h"
 #include "protocol/log.h"
+#include "protocol/why.h"
 #include "transport/query.h"
 
 #define RESOLV_CONF "/etc/resolv.conf"
 #define HOSTS "/etc/hosts"
-
-S2S_PRINTF(2, 3)
-static void explain(char why[S2S_TEXT_MAX], const char *format, ...)
-{
-    va_list args;
-    if (!why)
-        return;
-    va_start(args, format);
-    (void)vsnprintf(why, S2S_TEXT_MAX, format, args);
-    va_end(args);
-}
 
 static void answers_wait(uv_poll_t *poll, int status, int events)
 {
@@ -40,10 +29,8 @@ static s2s_err use_servers(const s2s_env *env, struct ub_ctx *dns, const char *c
 {
     for (size_t i = 0; i < count; i++) {
         int failed = ub_ctx_set_fwd(dns, servers[i]);
-        if (failed) {
-            explain(why, "DNS server %s: %s", servers[i], ub_strerror(failed));
-            return S2S_E_INVAL;
-        }
+        if (failed)
+            return s2s__refuse(why, S2S_E_INVAL, "DNS server %s: %s", servers[i], ub_strerror(failed));
     }
     if (count == 0 && ub_ctx_resolvconf(dns, RESOLV_CONF) != 0) {
         /* Not fatal: static routes need no DNS, and without a forwarder libunbound asks from the root down. */
@@ -62,10 +49,8 @@ static s2s_err use_anchors(struct ub_ctx *dns, const char *const *anchors, size_
         if (f)
             (void)fclose(f);
         int failed = f ? ub_ctx_add_ta_file(dns, anchors[i]) : UB_READFILE;
-        if (failed) {
-            explain(why, "%s: DNSSEC trust anchors: %s", anchors[i], ub_strerror(failed));
-            return S2S_E_INVAL;
-        }
+        if (failed)
+            return s2s__refuse(why, S2S_E_INVAL, "%s: DNSSEC trust anchors: %s", anchors[i], ub_strerror(failed));
     }
     return S2S_OK;
 }
@@ -81,8 +66,8 @@ static s2s_err use_local_names(const s2s_env *env, struct ub_ctx *dns, bool syst
         s2s_field field = {"file", S2S_STR(HOSTS)};
         s2s__log(env, S2S_LOG_INFO, "cannot be read: only DNS is used", &field, 1);
     } else if (failed) {
-        explain(why, "the DNS resolver refuses its settings (trust anchors?): %s", ub_strerror(failed));
-        return failed == UB_NOMEM ? S2S_E_NOMEM : S2S_E_INVAL;
+        return s2s__refuse(why, failed == UB_NOMEM ? S2S_E_NOMEM : S2S_E_INVAL,
+                           "the DNS resolver refuses its settings (trust anchors?): %s", ub_strerror(failed));
     }
     return S2S_OK;
 }
@@ -105,8 +90,7 @@ s2s_err s2s__resolver_new(uv_loop_t *loop, const s2s_env *env, const char *const
                           size_t servers_len, const char *const *anchors, size_t anchors_len,
                           s2s__resolver **out, char why[S2S_TEXT_MAX])
 {
-    s2s_err err = S2S_E_NOMEM;
-    explain(why, "the DNS resolver cannot be set up");
+    s2s_err err = s2s__refuse(why, S2S_E_NOMEM, "the DNS resolver cannot be set up");
     s2s__resolver *r = s2s__alloc(env, sizeof *r);
     if (!r)
         return err;
@@ -126,7 +110,8 @@ s2s_err s2s__resolver_new(uv_loop_t *loop, const s2s_env *env, const char *const
         s2s__resolver_close(r, NULL, NULL); /* the loop knows the handle already: it frees later */
         return S2S_E_DNS;
     }
-    explain(why, "%s", "");
+    if (why)
+        *why = '\0';
     *out = r;
     return S2S_OK;
 fail:

@@ -214,11 +214,11 @@ static bool prepare(report *r, const pem *p, char why[S2S_TEXT_MAX])
 {
     const cert_options *o = r->options;
     if (p->len == 0) {
-        (void)eku__refuse(why, S2S_E_INVAL, "%s: there is no certificate in it", o->file);
+        (void)s2s__refuse(why, S2S_E_INVAL, "%s: there is no certificate in it", o->file);
         return false;
     }
     if (o->domain && s2s_domain_normalise(s2s_str_of(o->domain), r->domain) != S2S_OK) {
-        (void)eku__refuse(why, S2S_E_INVAL, "not a domain: %s", o->domain);
+        (void)s2s__refuse(why, S2S_E_INVAL, "not a domain: %s", o->domain);
         return false;
     }
     r->peer = (s2s_peer){.size = sizeof r->peer, .role = o->role, .remote = s2s_str_of(r->domain), .chain = p->der,

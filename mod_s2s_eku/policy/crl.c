@@ -152,17 +152,17 @@ static s2s_err read_extensions(crl *c, const char *file, char why[S2S_TEXT_MAX])
         if (r < 0)
             return eku__refuse_gnutls(why, file, r);
         if (strcmp(oid, OID_DELTA) == 0)
-            return eku__refuse(why, S2S_E_INVAL, "%s: a delta CRL, which is not supported", file);
+            return s2s__refuse(why, S2S_E_INVAL, "%s: a delta CRL, which is not supported", file);
         if (strcmp(oid, OID_SCOPE) != 0) {
             c->partial = c->partial || critical; /* RFC 5280 section 5.2 */
             continue;
         }
         if (c->scope.data)
-            return eku__refuse(why, S2S_E_INVAL, "%s: two issuing distribution points in one CRL", file);
+            return s2s__refuse(why, S2S_E_INVAL, "%s: two issuing distribution points in one CRL", file);
         if ((r = gnutls_x509_crl_get_extension_data2(c->crl, i, &c->scope)) < 0)
             return eku__refuse_gnutls(why, file, r);
         if (!read_scope(c))
-            return eku__refuse(why, S2S_E_INVAL, "%s: an indirect CRL, which is not supported", file);
+            return s2s__refuse(why, S2S_E_INVAL, "%s: an indirect CRL, which is not supported", file);
     }
 }
 
@@ -229,7 +229,7 @@ static s2s_err add_one(eku__crls *crls, gnutls_x509_crl_t list, const char *file
         gnutls_x509_crl_deinit(list);
         return crls->len < EKU__CRLS_MAX
                    ? eku__refuse_nomem(why)
-                   : eku__refuse(why, S2S_E_INVAL, "%s: more than %d CRLs in all", file, (int)EKU__CRLS_MAX);
+                   : s2s__refuse(why, S2S_E_INVAL, "%s: more than %d CRLs in all", file, (int)EKU__CRLS_MAX);
     }
     c->crl = list;
     *crls->end = c;
@@ -249,7 +249,7 @@ static s2s_err add_file(eku__crls *crls, const char *file, char why[S2S_TEXT_MAX
     int r = import(&data, &list, &count);
     gnutls_free(data.data);
     if (r == GNUTLS_E_NO_CERTIFICATE_FOUND || (r >= 0 && count == 0))
-        return eku__refuse(why, S2S_E_INVAL, "%s: there is no CRL in it", file);
+        return s2s__refuse(why, S2S_E_INVAL, "%s: there is no CRL in it", file);
     if (r < 0)
         return eku__refuse_gnutls(why, file, r);
     for (unsigned i = 0; i < count; i++) {

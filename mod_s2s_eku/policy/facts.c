@@ -23,6 +23,17 @@ static s2s_err err_of(int gnutls)
     return gnutls == GNUTLS_E_MEMORY_ERROR ? S2S_E_NOMEM : S2S_E_SYNTAX;
 }
 
+s2s_eku eku__eku(const eku__purposes *p)
+{
+    if (!p->present)
+        return S2S_EKU_NONE;
+    if (p->server)
+        return p->client ? S2S_EKU_BOTH : S2S_EKU_SERVER;
+    if (p->client)
+        return S2S_EKU_CLIENT;
+    return p->any ? S2S_EKU_ANY : S2S_EKU_OTHER;
+}
+
 static s2s_err read_purposes(gnutls_x509_crt_t crt, eku__purposes *p)
 {
     p->present = eku__crt_has(crt, OID_EXTENDED_KEY_USAGE);

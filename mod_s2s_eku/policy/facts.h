@@ -31,6 +31,9 @@ typedef struct eku__purposes {
     bool server, client, any, other;
 } eku__purposes;
 
+/* What they come to. */
+s2s_eku eku__eku(const eku__purposes *purposes);
+
 typedef struct eku__cert {
     char subject[EKU__SUBJECT_MAX], issuer[EKU__SUBJECT_MAX]; /* for humans; "" if empty */
     eku__purposes purposes;

@@ -5,11 +5,9 @@
 
 #include <gnutls/gnutls.h>
 
-#include "s2s/base.h"
+#include "protocol/why.h"
 
-/* Writes a sentence into `why` and returns `err`. */
-s2s_err eku__refuse(char why[S2S_TEXT_MAX], s2s_err err, const char *format, ...) S2S_PRINTF(3, 4);
-/* The same for what GnuTLS said of `what`; running out of memory is S2S_E_NOMEM, anything else S2S_E_INVAL. */
+/* s2s__refuse() for what GnuTLS said of `what`; running out of memory is S2S_E_NOMEM, anything else S2S_E_INVAL. */
 s2s_err eku__refuse_gnutls(char why[S2S_TEXT_MAX], const char *what, int gnutls);
 s2s_err eku__refuse_nomem(char why[S2S_TEXT_MAX]);
 

@@ -53,7 +53,7 @@ s2s_err eku_policy_new(const eku_options *given, eku_policy **out, char why[S2S_
 {
     eku_options read = default_options(NULL), *options = &read;
     if (!out || !s2s__sized_read(options, sizeof *options, given) || !s2s__env_known(options->env))
-        return eku__refuse(why, S2S_E_INVAL, "policy: the options are not set up");
+        return s2s__refuse(why, S2S_E_INVAL, "policy: the options are not set up");
     char unwanted[S2S_TEXT_MAX];
     if (!why)
         why = unwanted;

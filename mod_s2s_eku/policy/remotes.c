@@ -43,7 +43,7 @@ static bool mode_ok(eku_mode mode)
 s2s_err eku__remotes_new(const eku_options *o, eku__remotes **out, char why[S2S_TEXT_MAX])
 {
     if (!mode_ok(o->mode))
-        return eku__refuse(why, S2S_E_INVAL, "policy: the options are not set up");
+        return s2s__refuse(why, S2S_E_INVAL, "policy: the options are not set up");
     eku__remotes *r = s2s__alloc(o->env, sizeof *r);
     if (!r)
         return eku__refuse_nomem(why);
@@ -123,13 +123,13 @@ static s2s_err set_match(eku__remote *r, const char *match, char why[S2S_TEXT_MA
     s2s_err err = s2s_pattern_normalise(s2s_str_of(match), r->match);
     if (err == S2S_E_NOMEM)
         return eku__refuse_nomem(why);
-    return err == S2S_OK ? err : eku__refuse(why, S2S_E_INVAL, "%s: %s", match, "not a domain name, nor \"*.\" before one, nor \"*\"");
+    return err == S2S_OK ? err : s2s__refuse(why, S2S_E_INVAL, "%s: %s", match, "not a domain name, nor \"*.\" before one, nor \"*\"");
 }
 
 static s2s_err set_pins(const s2s_env *env, eku__remote *r, const eku_remote *from, char why[S2S_TEXT_MAX])
 {
     if (from->pins_len > EKU__PINS_MAX)
-        return eku__refuse(why, S2S_E_INVAL, "%s: %s", from->match, "more pins than a remote may have");
+        return s2s__refuse(why, S2S_E_INVAL, "%s: %s", from->match, "more pins than a remote may have");
     if (from->pins_len == 0)
         return S2S_OK;
     r->pins = s2s__alloc(env, from->pins_len * sizeof *r->pins);
@@ -137,7 +137,7 @@ static s2s_err set_pins(const s2s_env *env, eku__remote *r, const eku_remote *fr
         return eku__refuse_nomem(why);
     for (size_t i = 0; i < from->pins_len; i++) {
         if (eku_pin_decode(from->pins[i], r->pins[i]) != S2S_OK)
-            return eku__refuse(why, S2S_E_INVAL, "%s: %s", from->pins[i], "not \"sha256/\" and the base64 of 32 octets");
+            return s2s__refuse(why, S2S_E_INVAL, "%s: %s", from->pins[i], "not \"sha256/\" and the base64 of 32 octets");
     }
     r->terms.pins = (const uint8_t(*)[EKU_PIN_BYTES])r->pins;
     r->terms.pins_len = from->pins_len;
@@ -184,9 +184,9 @@ s2s_err eku__remotes_add(eku__remotes *remotes, const eku_remote *given, char wh
 {
     eku_remote read = {0}, *remote = &read;
     if (!s2s__sized_read(remote, sizeof *remote, given) || !remote->match || (remote->mode && !mode_ok(*remote->mode)))
-        return eku__refuse(why, S2S_E_INVAL, "policy: the remote is not set up");
+        return s2s__refuse(why, S2S_E_INVAL, "policy: the remote is not set up");
     if (remotes->of || atomic_load(&remotes->references) > 1) /* other threads read it */
-        return eku__refuse(why, S2S_E_STATE, "policy: its rules are shared and do not change any more");
+        return s2s__refuse(why, S2S_E_STATE, "policy: its rules are shared and do not change any more");
     eku__remote *r = s2s__alloc(remotes->env, sizeof *r);
     if (!r)
         return eku__refuse_nomem(why);

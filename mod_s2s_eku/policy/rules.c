@@ -72,17 +72,6 @@ static s2s_chain_status chain_status(const eku__case *c)
     return S2S_CHAIN_VALID;
 }
 
-static s2s_eku eku_of(const eku__purposes *p)
-{
-    if (!p->present)
-        return S2S_EKU_NONE;
-    if (p->server)
-        return p->client ? S2S_EKU_BOTH : S2S_EKU_SERVER;
-    if (p->client)
-        return S2S_EKU_CLIENT;
-    return p->any ? S2S_EKU_ANY : S2S_EKU_OTHER;
-}
-
 static eku__finding finding_of_chain(s2s_chain_status status)
 {
     switch (status) {
@@ -137,7 +126,7 @@ static eku__finding server_finding(const eku__case *c, size_t step)
         return EKU__INVALID; /* GnuTLS refuses the purpose and the facts do not show why */
     if (step > 0)
         return EKU__CA_PURPOSE;
-    switch (eku_of(&cert_at(c, 0)->purposes)) {
+    switch (eku__eku(&cert_at(c, 0)->purposes)) {
     case S2S_EKU_CLIENT: return EKU__LEAF_CLIENT_ONLY;
     case S2S_EKU_ANY: return EKU__LEAF_ANY_ONLY;
     case S2S_EKU_NONE:
@@ -309,7 +298,7 @@ eku__ruling eku__rule(const eku__case *c, s2s_verdict *out)
     out->chain = chain_status(c);
     out->identity = c->identity;
     if (c->facts->len)
-        out->eku = eku_of(&c->facts->certs[0].purposes);
+        out->eku = eku__eku(&c->facts->certs[0].purposes);
     out->revocation = revocation_of(c, out->chain);
     out->dane = dane_word(c->dane);
     out->expires = expiry_of(c);

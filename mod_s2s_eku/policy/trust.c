@@ -16,7 +16,7 @@ static s2s_err add_file(gnutls_x509_trust_list_t list, const char *file, char wh
     int r = gnutls_x509_crt_list_import2(&crts, &count, &pem, GNUTLS_X509_FMT_PEM, 0);
     gnutls_free(pem.data);
     if (r == GNUTLS_E_NO_CERTIFICATE_FOUND || (r >= 0 && count == 0))
-        return eku__refuse(why, S2S_E_INVAL, "%s: there is no certificate in it", file);
+        return s2s__refuse(why, S2S_E_INVAL, "%s: there is no certificate in it", file);
     if (r < 0)
         return eku__refuse_gnutls(why, file, r);
     int added = gnutls_x509_trust_list_add_cas(list, crts, count, 0); /* takes over those it added */
@@ -29,13 +29,13 @@ static s2s_err add_file(gnutls_x509_trust_list_t list, const char *file, char wh
 static s2s_err add_all(const eku__anchors *from, gnutls_x509_trust_list_t list, char why[S2S_TEXT_MAX])
 {
     if (!from->system && from->files_len == 0)
-        return eku__refuse(why, S2S_E_INVAL, "no trust anchors: neither the system's CA store nor a CA file is given");
+        return s2s__refuse(why, S2S_E_INVAL, "no trust anchors: neither the system's CA store nor a CA file is given");
     if (from->system) {
         int added = gnutls_x509_trust_list_add_system_trust(list, 0, 0);
         if (added < 0)
             return eku__refuse_gnutls(why, "the system's CA store", added);
         if (added == 0)
-            return eku__refuse(why, S2S_E_INVAL, "the system's CA store is empty");
+            return s2s__refuse(why, S2S_E_INVAL, "the system's CA store is empty");
     }
     for (size_t i = 0; i < from->files_len; i++) {
         s2s_err err = add_file(list, from->files[i], why);

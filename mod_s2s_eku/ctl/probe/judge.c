@@ -81,17 +81,6 @@ static json_t *name_of(const eku__name *n)
     return text(s2s_str_of(out));
 }
 
-static s2s_eku eku_of(const eku__purposes *p)
-{
-    if (!p->present)
-        return S2S_EKU_NONE;
-    if (p->server)
-        return p->client ? S2S_EKU_BOTH : S2S_EKU_SERVER;
-    if (p->client)
-        return S2S_EKU_CLIENT;
-    return p->any ? S2S_EKU_ANY : S2S_EKU_OTHER;
-}
-
 static json_t *cert_of(const eku__cert *cert)
 {
     json_t *names = json_array();
@@ -100,7 +89,7 @@ static json_t *cert_of(const eku__cert *cert)
     return json_pack("{s:o, s:o, s:o, s:i, s:s, s:b, s:o, s:o, s:s, s:i, s:s}", "subject",
                      text(s2s_str_of(cert->subject)), "issuer", text(s2s_str_of(cert->issuer)), "names", names,
                      "names_total", (int)(cert->names_len + cert->names_unusable), "eku",
-                     s2s_eku_word(eku_of(&cert->purposes)), "ca", cert->ca, "not_before", judge_time(cert->not_before),
+                     s2s_eku_word(eku__eku(&cert->purposes)), "ca", cert->ca, "not_before", judge_time(cert->not_before),
                      "not_after", judge_time(cert->not_after), "key", cert->key_algorithm, "key_bits",
                      (int)cert->key_bits, "signature", cert->signature_algorithm);
 }
@@ -131,7 +120,7 @@ json_t *judge_facts(const s2s_env *env, const s2s_bytes *der, size_t len)
 
 static void read_ours(probe_ours *ours, const eku__facts *facts)
 {
-    ours->eku = eku_of(&facts->certs[0].purposes);
+    ours->eku = eku__eku(&facts->certs[0].purposes);
     ours->chain_client = ours->chain_server = true;
     for (size_t i = 0; i < facts->len; i++) {
         const eku__purposes *p = &facts->certs[i].purposes;
