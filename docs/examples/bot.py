@@ -1,20 +1,21 @@
 # SPDX-License-Identifier: MIT
 """bot.py: a bot in Python on libs2s, through cffi: it answers each message with the same text, backwards.
 
-    bot.py DOMAIN CERT KEY CA S2S_ADDRESS [MATCH=ADDRESS ...]
+    python3 bot.py DOMAIN CERT KEY CA S2S_ADDRESS [MATCH=ADDRESS ...]
 
-Needs python3-cffi, cpp and the shared libraries with their headers (S2S_INCLUDE and S2S_LIB: where, if not in the
-system's places). The declarations come from the headers themselves, so that they cannot differ.
+CERT and KEY are DOMAIN's, CA is whom to trust (PEM files). MATCH=ADDRESS is a static route ("peer.example=127.0.0.2:5269"), instead of the DNS.
+
+Needs Debian's python3-cffi and cpp, and libs2s with its headers. Where: S2S_INCLUDE and S2S_LIB, if not in the system's places
+(after "make install PREFIX=/opt/s2s": S2S_INCLUDE=/opt/s2s/include S2S_LIB=/opt/s2s/lib). The declarations come from the headers
+themselves, so that they cannot differ.
 """
 import os
-import re
 import select
 import signal
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from xml.sax.saxutils import escape, unescape
 
 from cffi import FFI
 
@@ -25,12 +26,18 @@ int uv_run(uv_loop_t *, int mode);
 int uv_backend_fd(const uv_loop_t *);
 int uv_backend_timeout(const uv_loop_t *);
 int uv_loop_alive(const uv_loop_t *);
-void *realloc(void *, size_t);
-void free(void *);
 """
 UV_RUN_NOWAIT = 2
 ENV_ABI, FEDERATION_ABI = 2, 2  # S2S_ENV_ABI, S2S_FEDERATION_ABI: the function tables below are those
+TEXT_MAX = 65536  # bytes of a message that is answered
 MOST_SECONDS = 1.0  # between two looks at what Python's signal handlers have noted
+
+
+def include_directory():
+    for directory in (os.environ.get("S2S_INCLUDE"), "/usr/local/include", "/usr/include"):
+        if directory and Path(directory, "s2s/s2s.h").exists():
+            return directory
+    sys.exit("bot: s2s/s2s.h is neither in S2S_INCLUDE nor in the system's places")
 
 
 def declarations(include):
@@ -51,8 +58,8 @@ def library(ffi, name):
 class Bot:
     def __init__(self, domain, certificate, key, ca, listen, routes):
         self.ffi = ffi = FFI()
-        ffi.cdef(UV + declarations(os.environ.get("S2S_INCLUDE", "/usr/local/include")))
-        self.uv, self.c = ffi.dlopen("libuv.so.1"), ffi.dlopen(None)
+        ffi.cdef(UV + declarations(include_directory()))
+        self.uv = ffi.dlopen("libuv.so.1")
         self.s2s, self.eku = library(ffi, "s2s"), library(ffi, "s2s-eku")
         self.kept, self.done, self.why = [], False, ffi.new("char[256]")
         self.loop = self.uv.uv_default_loop()
@@ -79,26 +86,23 @@ class Bot:
         return self.ffi.buffer(s.ptr, s.len)[:].decode() if s.ptr else None
 
     def _check(self, err):
-        if err != 0:
-            sys.exit(f"bot: {self.ffi.string(self.why).decode() or self.ffi.string(self.s2s.s2s_strerror(err)).decode()}")
+        if err != self.s2s.S2S_OK:
+            why = self.ffi.string(self.why).decode() or self.ffi.string(self.s2s.s2s_strerror(err)).decode()
+            sys.exit(f"bot: {why}")
 
     def _environment(self):
         ffi = self.ffi
 
-        @ffi.callback("void *(void *, void *, size_t)")
-        def resize(_user, ptr, size):
-            if size > 0:
-                return self.c.realloc(ptr, size)
-            self.c.free(ptr)
-            return ffi.NULL
+        @ffi.callback("void (void *, s2s_level, const char *, const s2s_field *, size_t)")
+        def log(_user, level, message, fields, count):
+            words = [f"{ffi.string(self.s2s.s2s_level_name(level)).decode()}: {ffi.string(message).decode()}"]
+            words += [f"{ffi.string(fields[i].key).decode()}={self._text(fields[i].value)}" for i in range(count)]
+            print(*words, file=sys.stderr, flush=True)
 
-        @ffi.callback("s2s_err (void *, void *, size_t)")
-        def random(_user, out, size):
-            ffi.memmove(out, os.urandom(size), size)
-            return self.s2s.S2S_OK
-
-        self._keep((resize, random))
-        ops = self._keep(ffi.new("s2s_env_ops *", {"abi": ENV_ABI, "resize": resize, "random": random}))
+        self._keep(log)
+        ops = self._keep(ffi.new("s2s_env_ops *", {  # the library's own functions: nothing of Python is called for memory
+            "abi": ENV_ABI, "log": log, "resize": ffi.addressof(self.s2s, "s2s_system_resize"),
+            "random": ffi.addressof(self.s2s, "s2s_system_random"), "sha256": ffi.addressof(self.s2s, "s2s_system_sha256")}))
         self.env = ffi.new("s2s_env *")
         self.s2s.s2s_env_init(self.env, ffi.sizeof(self.env[0]), ops, ffi.NULL)
 
@@ -113,7 +117,7 @@ class Bot:
         self.policy = policy[0]
         interface = self._keep(ffi.new("s2s_policy *", self.eku.eku_policy_interface(self.policy)))
 
-        @ffi.callback("bool (void *, const s2s_stanza *)")
+        @ffi.callback("bool (void *, const s2s_stanza *)", error=True)  # what Python raises is printed, and we go on
         def deliver(_user, stanza):
             self.take(stanza)
             return True
@@ -136,23 +140,43 @@ class Bot:
         self.federation = out[0]
 
     def take(self, stanza):
-        body = re.search(r"<body[^>]*>([^<]*)</body>", self._text(stanza.inner) or "")
-        if stanza.kind != self.s2s.S2S_MESSAGE or self._text(stanza.type) == "error" or not body:
-            return
-        text = unescape(body.group(1))
-        sender = self._text(getattr(stanza, "from"))
-        print(f"{sender}: {text}", flush=True)
-        inner = f"<body>{escape(text[::-1])}</body>"
-        kept, self.kept = self.kept, []  # what the answer needs lives as long as the call
-        answer = self.ffi.new("s2s_stanza *", {
-            "kind": self.s2s.S2S_MESSAGE, "from": stanza.to, "to": getattr(stanza, "from"), "type": self._str("chat"),
-            "attrs": self._str(""), "inner": self._str(inner)})
+        """One stanza, lent for the call."""
+        ffi, to_be_kept = self.ffi, self.kept
+        self.kept = []  # what the answer needs lives as long as the call
+        try:
+            if stanza.kind == self.s2s.S2S_MESSAGE:
+                if self._text(stanza.type) != "error":
+                    self._answer(stanza)
+            elif stanza.kind == self.s2s.S2S_IQ and self._text(stanza.type) in ("get", "set"):
+                room, error = ffi.new("char[]", 2048), ffi.new("s2s_stanza *")  # 2048: S2S_BOUNCE_MAX
+                if self.s2s.s2s_stanza_bounce(stanza, self.s2s.S2S_SE_SERVICE_UNAVAILABLE, ffi.NULL, room, len(room), error):
+                    self.s2s.s2s_federation_send(self.federation, error)
+        finally:
+            self.kept = to_be_kept
+
+    def _answer(self, message):
+        ffi = self.ffi
+        room = ffi.new("char[]", TEXT_MAX)
+        if self.s2s.s2s_stanza_text(self.env, message, b"body", room, TEXT_MAX) != self.s2s.S2S_OK:
+            return  # no body, or too much of it
+        text = ffi.string(room).decode()
+        print(f"{self._text(getattr(message, 'from'))}: {text!r}", flush=True)
+        answer = ffi.new("s2s_stanza *", {
+            "kind": self.s2s.S2S_MESSAGE, "from": message.to, "to": getattr(message, "from"), "type": self._str("chat"),
+            "attrs": self._str(""), "inner": self._str(f"<body>{self._escape(text[::-1])}</body>")})
         self.s2s.s2s_federation_send(self.federation, answer)
-        self.kept = kept
+
+    def _escape(self, text):
+        given = self._str(text)
+        need = self.s2s.s2s_text_escape(given, self.ffi.NULL, 0)
+        out = self.ffi.new("char[]", need)
+        self.s2s.s2s_text_escape(given, out, need)
+        return self.ffi.buffer(out, need)[:].decode()
 
     def run(self):
         asked = []
-        signal.signal(signal.SIGINT, lambda *_: asked.append(True))  # cffi is not for signal handlers: it only notes
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: asked.append(True))  # cffi is not for signal handlers: it only notes
         print("ready", flush=True)
         while not self.done and self.uv.uv_loop_alive(self.loop):
             wait = self.uv.uv_backend_timeout(self.loop)
@@ -169,7 +193,10 @@ class Bot:
 def main():
     if len(sys.argv) < 6:
         sys.exit(__doc__)
-    Bot(*sys.argv[1:6], routes=[word.split("=", 1) for word in sys.argv[6:]]).run()
+    routes = [word.split("=", 1) for word in sys.argv[6:]]
+    if any(len(route) != 2 for route in routes):
+        sys.exit("bot: a route is MATCH=ADDRESS")
+    Bot(*sys.argv[1:6], routes=routes).run()
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +26,7 @@
 #include <s2s/addr.h>
 #include <s2s/session.h>
 
-enum { CONNECTIONS = 16, READ_SIZE = 16384, TICK_MS = 1000 };
+enum { CONNECTIONS = 16, READ_SIZE = 16384, TEXT_SIZE = 6 * 1024 };
 
 typedef struct app {
     s2s_env env;
@@ -44,7 +45,7 @@ typedef struct conn {
     SSL *ssl; /* NULL in the clear */
     BIO *from_net, *to_net;
     bool handshaking, gone;
-    uint8_t *out; /* waits for the socket */
+    uint8_t *out; /* waits for the socket: one output of the session at most, so that its limits hold */
     size_t out_len;
     char remote[S2S_DOMAIN_MAX + 1];
 } conn;
@@ -135,6 +136,22 @@ static void collect(conn *c)
         put_out(c, cipher, (size_t)n);
 }
 
+/* As much as the socket takes. */
+static void flush(conn *c)
+{
+    for (;;) {
+        if (c->out_len == 0)
+            collect(c);
+        ssize_t n = c->out_len > 0 ? send(c->fd, c->out, c->out_len, MSG_NOSIGNAL) : 0;
+        if (n <= 0)
+            break;
+        memmove(c->out, c->out + n, c->out_len - (size_t)n);
+        c->out_len -= (size_t)n;
+    }
+    struct epoll_event want = {.events = EPOLLIN | (c->out_len > 0 ? (unsigned)EPOLLOUT : 0u), .data.ptr = c};
+    (void)epoll_ctl(c->app->epoll, EPOLL_CTL_MOD, c->fd, &want);
+}
+
 static void start_tls(conn *c)
 {
     collect(c); /* <proceed/> or <starttls/>, in the clear */
@@ -163,13 +180,17 @@ static void handshake(conn *c)
 
 static void send_message(conn *c)
 {
-    char from[S2S_DOMAIN_MAX + 16], inner[1024];
+    char from[S2S_DOMAIN_MAX + 16], text[TEXT_SIZE], inner[TEXT_SIZE + 16];
     (void)snprintf(from, sizeof from, "hello@%s", c->app->domain);
-    (void)snprintf(inner, sizeof inner, "<body>%s</body>", c->app->text); /* an example: TEXT is XML already */
+    size_t len = s2s_text_escape(s2s_str_of(c->app->text), text, sizeof text);
+    (void)snprintf(inner, sizeof inner, "<body>%.*s</body>", len <= sizeof text ? (int)len : 0, text);
     s2s_stanza st = {.kind = S2S_MESSAGE, .from = s2s_str_of(from), .to = s2s_str_of(c->app->to), .id = S2S_STR("1"),
                      .type = S2S_STR("chat"), .attrs = S2S_STR(""), .inner = s2s_str_of(inner)};
-    if (s2s_session_send(c->session, &st) == S2S_OK)
+    s2s_err err = len > sizeof text ? S2S_E_LIMIT : s2s_session_send(c->session, &st);
+    if (err == S2S_OK)
         c->app->wanted--;
+    else
+        (void)fprintf(stderr, "not sent: %s\n", s2s_strerror(err));
     s2s_session_close(c->session, now(), S2S_COND_NONE, NULL);
 }
 
@@ -203,8 +224,20 @@ static void take_event(conn *c, const s2s_event *e)
         (void)printf("closed by %s: %s %s\n", s2s_origin_name(e->close->origin), s2s_cond_name(e->close->cond), e->close->text);
         c->gone = true;
         c->app->failed = c->app->failed || (c->app->to && c->app->wanted > 0);
+        flush(c); /* the end tag */
+        if (e->graceful && c->ssl && SSL_shutdown(c->ssl) >= 0)
+            flush(c);
         return;
-    default: return; /* this host does no dialback and sends no errors back */
+    case S2S_EV_REJECTED: /* an error cannot go back on this stream; one for a domain that is not ours should not have come */
+        if (e->error == S2S_SE_NOT_ALLOWED)
+            s2s_session_close(c->session, now(), S2S_COND_HOST_UNKNOWN, NULL);
+        return;
+    case S2S_EV_NONE:
+    case S2S_EV_PAIR: /* this host does no dialback, */
+    case S2S_EV_DIALBACK_RESULT:
+    case S2S_EV_DIALBACK_VERIFY:
+    case S2S_EV_DIALBACK_ANSWER:
+    case S2S_EV_ACKED: return; /* and sends no more than a stream takes at once */
     }
 }
 
@@ -223,26 +256,16 @@ static void drive(conn *c)
             int n = c->handshaking ? -1 : SSL_read(c->ssl, plain, sizeof plain);
             if (n > 0)
                 (void)s2s_session_feed(c->session, now(), (s2s_bytes){(uint8_t *)plain, (size_t)n});
+            else if (!c->handshaking && SSL_get_error(c->ssl, n) != SSL_ERROR_WANT_READ)
+                s2s_session_lost(c->session, now(), "TLS has ended");
             more = n > 0 || (was && !c->handshaking);
         }
     }
-    collect(c);
+    if (!c->gone)
+        flush(c);
 }
 
 /* -- the loop ------------------------------------------------------------------------------------------- */
-
-static void flush(conn *c)
-{
-    while (c->out_len > 0) {
-        ssize_t n = send(c->fd, c->out, c->out_len, MSG_NOSIGNAL);
-        if (n <= 0)
-            break;
-        memmove(c->out, c->out + n, c->out_len - (size_t)n);
-        c->out_len -= (size_t)n;
-    }
-    struct epoll_event want = {.events = EPOLLIN | (c->out_len > 0 ? (unsigned)EPOLLOUT : 0u), .data.ptr = c};
-    (void)epoll_ctl(c->app->epoll, EPOLL_CTL_MOD, c->fd, &want);
-}
 
 static void close_conn(conn *c)
 {
@@ -264,7 +287,6 @@ static void on_readable(conn *c)
     else if (n == 0 || errno != EAGAIN)
         s2s_session_lost(c->session, now(), "the connection was closed");
     drive(c);
-    flush(c);
 }
 
 static conn *new_conn(app *a, int fd, s2s_str remote)
@@ -284,7 +306,6 @@ static conn *new_conn(app *a, int fd, s2s_str remote)
     struct epoll_event want = {.events = EPOLLIN, .data.ptr = c};
     (void)epoll_ctl(a->epoll, EPOLL_CTL_ADD, fd, &want);
     drive(c);
-    flush(c);
     return c;
 }
 
@@ -293,14 +314,26 @@ static void tick(conn *c)
     if (now() >= s2s_session_deadline(c->session))
         s2s_session_tick(c->session, now());
     drive(c);
-    flush(c);
+}
+
+/* Until the next deadline; -1: there is none. */
+static int wait_ms(conn *const *conns)
+{
+    s2s_time next = S2S_NEVER, at = now();
+    for (size_t i = 0; i < CONNECTIONS; i++) {
+        s2s_time deadline = conns[i] ? s2s_session_deadline(conns[i]->session) : S2S_NEVER;
+        next = deadline < next ? deadline : next;
+    }
+    if (next == S2S_NEVER)
+        return -1;
+    return next <= at ? 0 : next - at < INT_MAX ? (int)(next - at) : INT_MAX;
 }
 
 static int run(app *a, conn **conns)
 {
     for (bool busy = true; busy;) {
         struct epoll_event events[CONNECTIONS];
-        int n = epoll_wait(a->epoll, events, CONNECTIONS, TICK_MS);
+        int n = epoll_wait(a->epoll, events, CONNECTIONS, wait_ms(conns));
         for (int i = 0; i < n; i++) {
             if (events[i].data.ptr) {
                 on_readable(events[i].data.ptr);
