@@ -70,6 +70,19 @@ class Consumer:
         self.try_programs(directory, ("stream", "federate"))
         print(f"{name}: stream, federate", flush=True)
 
+    def examples(self):
+        """As docs/embedding.md, which is installed with them, says."""
+        docs = self.prefix / "share/doc/libs2s-dev"
+        for name, packages in (("chat_server", "s2s s2s-eku"), ("epoll_openssl", "s2s-protocol openssl"),
+                               ("spki-policy/spki_policy", "s2s-eku gnutls")):
+            flags = self.run("pkg-config", "--cflags", "--libs", *packages.split()).split()
+            plugin = ["-shared", "-fPIC"] if "/" in name else []
+            self.run("cc", *self.flags.split(), *plugin, docs / f"examples/{name}.c", "-o", self.work / Path(name).name, *flags)
+        for file in ("embedding.md", "reference.md", "examples/bot.py"):
+            if not (docs / file).exists():
+                sys.exit(f"{file} is not installed")
+        print("examples: built from the installed package", flush=True)
+
     def all(self):
         package = "find_package(s2s REQUIRED)"
         self.install()
@@ -77,6 +90,7 @@ class Consumer:
         self.cmake("find_package, shared", package, "s2s::protocol-shared", "s2s::s2s-shared", "s2s::eku-shared")
         self.cmake("add_subdirectory", f"add_subdirectory({self.source} s2s EXCLUDE_FROM_ALL)", "s2s::protocol", "", "")
         self.pkg_config("pkg-config, shared", static=False)
+        self.examples()
         self.pkg_config("pkg-config, static", static=True)
 
 

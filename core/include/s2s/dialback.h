@@ -18,7 +18,7 @@ typedef struct s2s_dialback_secret {
 
 /* Of a secret that all nodes of one domain share (any bytes). S2S_OK; S2S_E_INVAL: it is empty, or `env` has no sha256. */
 S2S_API s2s_err s2s_dialback_secret_make(const s2s_env *env, s2s_bytes secret, s2s_dialback_secret *out);
-/* Of fresh entropy: good for one process. */
+/* Of fresh entropy: good for one process. S2S_OK; S2S_E_INVAL: `env` has no sha256; what env's `random` or `sha256` said. */
 S2S_API s2s_err s2s_dialback_secret_random(const s2s_env *env, s2s_dialback_secret *out);
 
 /* The key with which `originating` proves itself to `receiving` on the stream `id` (the receiving server's id; XEP-0185

@@ -125,7 +125,8 @@ S2S_API void s2s_federation_free(s2s_federation *f);
  * one; S2S_E_EXISTS: it is served already; S2S_E_NOMEM. */
 S2S_API s2s_err s2s_federation_add_domain(s2s_federation *f, s2s_str domain, const char *certificate_file,
                                           const char *key_file, char why[S2S_TEXT_MAX]);
-/* The same from memory: PEM texts, lent for the call (the key's copies are wiped). `why` calls them "certificate" and "key". */
+/* The same from memory: PEM texts, lent for the call (the key's copies are wiped). `why` calls them "certificate" and "key". S2S_E_INVAL,
+ * S2S_E_EXISTS, S2S_E_NOMEM. */
 S2S_API s2s_err s2s_federation_add_domain_pem(s2s_federation *f, s2s_str domain, s2s_bytes certificate, s2s_bytes key,
                                               char why[S2S_TEXT_MAX]);
 /* Any form; false also for what is not a domain. */
