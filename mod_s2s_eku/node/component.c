@@ -1,36 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* component.c: accepts components and knows which account has a stream. */
+/* component.c: which account has a stream, what is for it, and who waits for whom. */
 #include "component.h"
 
-#include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
+#include "component_listen.h"
 #include "component_stream.h"
-#include "listen_fd.h"
 #include "name_index.h"
 #include "protocol/buf.h"
 #include "protocol/log.h"
 #include "s2s/addr.h"
-#include "transport/address.h"
-#include "transport/spare.h"
-#include "unix_socket.h"
-
-enum { BACKLOG = 128, SOCKET_MODE = 0660 /* the secret decides who may attach */ };
-
-typedef struct listener {
-    struct listener *next;
-    components *owner;
-    s2s__spare *spare;
-    union {
-        uv_handle_t handle;
-        uv_stream_t stream;
-        uv_tcp_t tcp;
-        uv_pipe_t pipe;
-    } io;
-    unix_socket socket;
-} listener;
 
 /* How far it is behind with what is sent to it. */
 typedef enum client_pace {
@@ -57,9 +34,9 @@ struct components {
     client **attached; /* by account */
     const components_ops *ops;
     void *user;
-    listener *listeners;
+    component_listeners listeners;
     client *clients;
-    size_t clients_len, slow, open_listeners;
+    size_t clients_len, slow;
     uv_async_t done; /* so that `stopped` never comes from inside components_stop() */
     char *read_buf;
     bool stopping;
@@ -241,7 +218,7 @@ static void on_refused(void *user, const char *address, s2s_cond cond, const cha
 
 static void check_stopped(components *c)
 {
-    if (c->stopping && !c->clients && c->open_listeners == 0)
+    if (c->stopping && !c->clients && c->listeners.open == 0)
         uv_async_send(&c->done);
 }
 
@@ -309,167 +286,33 @@ s2s_err components_replace(components *c, const config_account *accounts, size_t
 
 /* -- listening ----------------------------------------------------------------------------------------- */
 
-static void on_connection(uv_stream_t *handle, int status)
+static bool on_connection(void *user, uv_stream_t *listener)
 {
     static const component_stream_ops OPS = {
         on_account, on_attach, on_stanza, on_slow, on_detached, on_undelivered, on_refused, on_gone};
-    listener *l = handle->data;
-    components *c = l->owner;
-    if (status < 0)
-        return;
+    components *c = user;
     client *k = s2s__alloc(c->env, sizeof *k);
     if (k)
         k->owner = c;
-    if (!k || component_stream_accept(c->env, handle, c->read_buf, &OPS, k, &k->stream) != S2S_OK) {
+    if (!k || component_stream_accept(c->env, listener, c->read_buf, &OPS, k, &k->stream) != S2S_OK) {
         s2s__free(c->env, k);
-        s2s__spare_turn_away(l->spare, handle);
-        return;
+        return false;
     }
     k->next = c->clients;
     c->clients = k;
     if (++c->clients_len > c->accounts_len + COMPONENT_CONNECTIONS_MAX)
         component_stream_close(k->stream, S2S_COND_RESOURCE_CONSTRAINT, "too many connections");
+    return true;
 }
 
-static void on_listener_closed(uv_handle_t *handle)
+static void on_listeners_closed(void *user)
 {
-    listener *l = handle->data;
-    components *c = l->owner;
-    for (listener **at = &c->listeners; *at; at = &(*at)->next) {
-        if (*at == l) {
-            *at = l->next;
-            break;
-        }
-    }
-    s2s__spare_free(l->spare);
-    s2s__free(c->env, l);
-    c->open_listeners--;
-    check_stopped(c);
-}
-
-static void close_listener(listener *l)
-{
-    unix_socket_remove(&l->socket);
-    if (!uv_is_closing(&l->io.handle))
-        uv_close(&l->io.handle, on_listener_closed);
-}
-
-static void say_status(char why[S2S_TEXT_MAX], const char *address, int status)
-{
-    const char *hint = status == UV_EADDRINUSE ? "; ss -ltnp shows by whom" : "";
-    (void)snprintf(why, S2S_TEXT_MAX, "%s: %s%s", address, uv_strerror(status), hint);
-}
-
-static s2s_err bind_tcp(listener *l, const char *address, char why[S2S_TEXT_MAX])
-{
-    struct sockaddr_storage where;
-    s2s_err err = s2s__address_parse(s2s_str_of(address), &where);
-    if (err != S2S_OK) {
-        (void)snprintf(why, S2S_TEXT_MAX, "%s: not an address with a port", address);
-        return err;
-    }
-    int status = uv_tcp_bind(&l->io.tcp, (const struct sockaddr *)&where, 0);
-    if (status < 0) {
-        say_status(why, address, status);
-        return S2S_E_IO;
-    }
-    return S2S_OK;
-}
-
-typedef struct place {
-    char *address; /* borrowed */
-    char *path;    /* in it, of a Unix socket to be made; else NULL */
-    int fd;        /* passed by the service manager and ours to close; or -1 */
-} place;
-
-static int init_listener(components *c, listener *l, const place *at)
-{
-    int family = AF_INET;
-    socklen_t len = sizeof family;
-    bool is_unix = at->path != NULL;
-    if (at->fd >= 0 && getsockopt(at->fd, SOL_SOCKET, SO_DOMAIN, &family, &len) == 0)
-        is_unix = family == AF_UNIX;
-    return is_unix ? uv_pipe_init(c->loop, &l->io.pipe, 0) : uv_tcp_init(c->loop, &l->io.tcp);
-}
-
-/* Takes the descriptor over in any case. */
-static s2s_err adopt(listener *l, const place *at, char why[S2S_TEXT_MAX])
-{
-    int status = l->io.handle.type == UV_TCP ? uv_tcp_open(&l->io.tcp, at->fd) : uv_pipe_open(&l->io.pipe, at->fd);
-    if (status == 0)
-        return S2S_OK;
-    (void)close(at->fd);
-    (void)snprintf(why, S2S_TEXT_MAX, "%s: %s", at->address, uv_strerror(status));
-    return S2S_E_IO;
-}
-
-static s2s_err bind_listener(listener *l, const place *at, char why[S2S_TEXT_MAX])
-{
-    if (at->fd >= 0)
-        return adopt(l, at, why);
-    if (at->path)
-        return unix_socket_bind(&l->io.pipe, at->path, SOCKET_MODE, &l->socket, why);
-    return bind_tcp(l, at->address, why);
-}
-
-static s2s_err listen_at(components *c, const place *at, char bound[S2S_ADDRESS_MAX], char why[S2S_TEXT_MAX])
-{
-    listener *l = s2s__alloc(c->env, sizeof *l);
-    s2s__spare *spare = s2s__spare_new(c->env);
-    if (!l || !spare || init_listener(c, l, at) < 0) {
-        s2s__spare_free(spare);
-        s2s__free(c->env, l);
-        if (at->fd >= 0)
-            (void)close(at->fd);
-        return l && spare ? S2S_E_IO : S2S_E_NOMEM;
-    }
-    l->owner = c;
-    l->spare = spare;
-    l->io.handle.data = l;
-    l->next = c->listeners;
-    c->listeners = l;
-    c->open_listeners++;
-    s2s_err err = bind_listener(l, at, why);
-    int status = err == S2S_OK ? uv_listen(&l->io.stream, BACKLOG, on_connection) : 0;
-    if (status < 0) {
-        say_status(why, at->address, status);
-        err = S2S_E_IO;
-    }
-    if (err != S2S_OK) {
-        close_listener(l);
-        return err;
-    }
-    struct sockaddr_storage name;
-    int len = sizeof name;
-    if (bound && l->io.handle.type == UV_TCP && uv_tcp_getsockname(&l->io.tcp, (struct sockaddr *)&name, &len) == 0)
-        s2s__address_print((const struct sockaddr *)&name, bound);
-    return S2S_OK;
-}
-
-/* Every socket that was passed under this name. */
-static s2s_err listen_passed(components *c, char *address, char bound[S2S_ADDRESS_MAX], char why[S2S_TEXT_MAX])
-{
-    place at = {.address = address};
-    for (size_t nth = 0; nth < LISTEN_FD_MAX; nth++) {
-        s2s_err err = listen_fd(address + strlen(LISTEN_FD_PREFIX), nth, &at.fd, why);
-        if (err != S2S_OK)
-            return err == S2S_E_NOTFOUND && nth > 0 ? S2S_OK : err;
-        if ((err = listen_at(c, &at, bound, why)) != S2S_OK)
-            return err;
-    }
-    return S2S_OK;
+    check_stopped(user);
 }
 
 s2s_err components_listen(components *c, char *address, char bound[S2S_ADDRESS_MAX], char why[S2S_TEXT_MAX])
 {
-    static const char UNIX[] = "unix:";
-    place at = {.address = address, .fd = -1};
-    if (strncmp(address, LISTEN_FD_PREFIX, strlen(LISTEN_FD_PREFIX)) == 0)
-        return listen_passed(c, address, bound, why);
-    if (strncmp(address, UNIX, sizeof UNIX - 1) == 0)
-        at.path = address + sizeof UNIX - 1;
-    s2s_err err = at.path ? S2S_E_NOTFOUND : listen_fd_at(address, &at.fd, why);
-    return err != S2S_OK && err != S2S_E_NOTFOUND ? err : listen_at(c, &at, bound, why);
+    return component_listen(&c->listeners, address, bound, why);
 }
 
 /* -- life ---------------------------------------------------------------------------------------------- */
@@ -493,7 +336,9 @@ s2s_err components_new(const s2s_env *env, uv_loop_t *loop, const config_account
     if (!c)
         return S2S_E_NOMEM;
     *c = (components){.env = env, .loop = loop, .accounts = accounts, .accounts_len = accounts_len,
-                      .ops = ops, .user = user};
+                      .ops = ops, .user = user,
+                      .listeners = {.env = env, .loop = loop, .accept = on_connection, .closed = on_listeners_closed}};
+    c->listeners.user = c;
     c->attached = s2s__alloc(env, accounts_len * sizeof *c->attached);
     c->read_buf = s2s__alloc(env, COMPONENT_READ_BYTES);
     if (!c->attached || !c->read_buf ||
@@ -510,8 +355,7 @@ s2s_err components_new(const s2s_env *env, uv_loop_t *loop, const config_account
 void components_stop(components *c)
 {
     c->stopping = true;
-    for (listener *l = c->listeners; l; l = l->next)
-        close_listener(l);
+    component_listeners_close(&c->listeners);
     for (client *k = c->clients; k; k = k->next)
         component_stream_close(k->stream, S2S_COND_NONE, NULL);
     check_stopped(c);
