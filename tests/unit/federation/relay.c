@@ -75,12 +75,22 @@ static void pass_on(relay_end *to, const char *bytes, size_t len)
         free(p);
 }
 
+/* The kernel takes little for it from now on. */
+static void stop_reading(uv_stream_t *stream)
+{
+    int small = 4096;
+    uv_read_stop(stream);
+    cr_assert_eq(uv_recv_buffer_size((uv_handle_t *)stream, &small), 0);
+}
+
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     relay_end *e = stream->data;
     bool held = e->outwards ? e->r->hold_back : e->r->hold_out;
     if (n < 0)
         close_pair(e);
+    else if (!e->outwards && e->r->stop_out)
+        stop_reading(stream);
     else if (n > 0 && !held && !e->other->closing)
         pass_on(e->other, buf->base, (size_t)n);
     free(buf->base);

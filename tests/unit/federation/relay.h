@@ -18,6 +18,7 @@ typedef struct relay {
     relay_end *ends;      /* of open connections */
     bool hold_out;        /* what the connecting side sends is not passed on */
     bool hold_back;       /* what comes back is not */
+    bool stop_out;        /* it is not even read: the kernel's buffers fill */
     bool turn_away;       /* new connections are closed at once */
     size_t accepted;
 } relay;

@@ -238,6 +238,41 @@ Test(acks, a_peer_that_comes_back_is_tried_at_once)
     finish();
 }
 
+static void send_large(int count)
+{
+    static char inner[16384];
+    char id[16];
+    (void)snprintf(inner, sizeof inner, "<body>%0*d</body>", 16000, 0);
+    for (int i = 0; i < count; i++) {
+        (void)snprintf(id, sizeof id, "%d", i);
+        s2s_stanza st = {.kind = S2S_MESSAGE, .from = S2S_STR("x@a.example"), .to = S2S_STR("y@b.example"), .id = s2s_str_of(id),
+                         .attrs = S2S_STR(""), .inner = s2s_str_of(inner)};
+        s2s_err err = s2s_federation_send(n.a.f, &st);
+        cr_assert(err == S2S_OK || err == S2S_E_AGAIN);
+    }
+}
+
+/* No acknowledgement is missed, and still the stream is not waited for. */
+Test(acks, a_peer_that_takes_nothing_any_more_is_left_after_a_while)
+{
+    enum { LARGE = 800 }; /* more than the kernel buffers */
+    (void)signal(SIGPIPE, SIG_IGN);
+    begin(600000);
+    until_acknowledged();
+    n.a.t.env.limits.stall_ms = 500;
+    n.a.t.env.limits.ack_ms = 600000;
+    n.a.t.env.limits.unacked_bytes = n.a.t.env.limits.queue_bytes = 64 << 20;
+    r.stop_out = true;
+    send_large(LARGE);
+    net_until(&n, &n.a.ended, 1);
+    cr_expect_eq(n.a.last_end.origin, S2S_ORIGIN_TRANSPORT);
+    cr_expect_str_eq(n.a.last_end.text, "the peer does not take what we send");
+    r.stop_out = false;
+    net_until(&n, &n.b.count, LARGE + 1);
+    cr_expect_eq(n.a.count, 0u, "nothing bounced");
+    finish();
+}
+
 Test(acks, a_full_window_makes_the_queue_and_then_the_senders_wait)
 {
     net_begin(&n);
