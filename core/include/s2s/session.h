@@ -45,9 +45,10 @@ S2S_API void s2s_session_options_init(s2s_session_options *options, size_t size,
 
 typedef enum s2s_event_type {
     S2S_EV_NONE,        /* nothing waits: send the output, then feed or wait for the deadline */
-    S2S_EV_OPEN,        /* acceptor: the peer's header; answer with s2s_session_accept or _refuse */
+    S2S_EV_OPEN,        /* acceptor: the peer's header; answer with s2s_session_accept or _refuse. Twice: before TLS, when it may say anything,
+                         * and behind it (once with direct TLS) */
     S2S_EV_START_TLS,   /* send all output in the clear, then run the TLS handshake; then s2s_session_tls_up */
-    S2S_EV_VERIFY,      /* judge the peer's certificate for `remote`; answer with s2s_session_verdict */
+    S2S_EV_VERIFY,      /* behind TLS (an acceptor's second OPEN): judge the peer's certificate for `remote`; answer with s2s_session_verdict */
     S2S_EV_ESTABLISHED, /* authenticated; the pair (local, remote) is authorised */
     S2S_EV_STANZA,      /* `stanza`: from an authorised pair. Acceptor only (without bidi) */
     S2S_EV_REJECTED,    /* `stanza` was refused with `error`, the stream lives: answer it if it may be bounced.
