@@ -8,7 +8,7 @@ from pathlib import Path
 
 from features import cases, observe, table
 from lab import namespace, program, rootfs, tap
-from matrix import axes, sections
+from matrix import axes, faults, sections
 from matrix.certificates import Certificates
 from matrix.servers import Servers, version
 
@@ -35,17 +35,31 @@ def peers_of(given):
     return [p for p in axes.PEERS if not given.peer or p.name in given.peer]
 
 
-async def run_phase(given, labs, work, pki, phase, peers):
-    servers = Servers(labs, work / phase.name, pki, given.bindir, phase, peers, cases.VARIANTS, cases.VARIANTS)
+async def try_phase(given, labs, directory, pki, phase, peers):
+    """(what observe.judge says, {peer: what its log says of answers that it left unread})"""
+    servers = Servers(labs, directory, pki, given.bindir, phase, peers, cases.VARIANTS, cases.VARIANTS)
     servers.directory.mkdir(parents=True)
     try:
         servers.start()
-        tap.say(f"{phase.name}: servers up")
+        tap.say(f"{directory.name}: servers up")
         seen = await observe.run(servers, given.bindir, phase, peers)
     finally:
         servers.stop()
     tap.check(servers.by_name[axes.OURS].stop() == 0, "s2sd's exit status")
-    return observe.judge(servers, phase, peers, seen)
+    return observe.judge(servers, phase, peers, seen), {p: lost for p in peers if (lost := observe.lost(servers, p, seen[p]))}
+
+
+async def run_phase(given, labs, work, pki, phase, peers):
+    """(results, what was lost); a server that lost something to its own fault (matrix/faults.py) does the phase again, nobody else."""
+    results, all_lost, left = {}, [], peers
+    for attempt in range(1, faults.TRIES + 1):
+        found, lost = await try_phase(given, labs, work / (phase.name if attempt == 1 else f"{phase.name}-{attempt}"), pki, phase, left)
+        results.update(found)
+        all_lost += [f"{phase.name}, {p.name}, try {attempt}: {text}" for p, texts in lost.items() for text in texts]
+        left = [p for p in left if p in lost]
+        if not left:
+            break
+    return results, all_lost
 
 
 async def inside(given):
@@ -60,16 +74,18 @@ async def inside(given):
         lab.mount()
     pki = Certificates(work / "pki")
     pki.make([(f"{v}.{label}.{axes.ZONE}", v) for label in [axes.OURS] + [p.name for p in peers] for v in cases.VARIANTS])
-    results = {}
+    results, lost = {}, []
     for phase in cases.PHASES:
         if not given.phase or phase.name in given.phase:
-            results.update(await run_phase(given, labs, work, pki, phase, peers))
+            found, more = await run_phase(given, labs, work, pki, phase, peers)
+            results.update(found)
+            lost += more
     versions = {p.name: version(labs[p.chroot], p) for p in peers}
-    for line in table.lines(results):
+    for line in table.lines(results) + lost:
         tap.say(line)
     if given.page:
         sections.put(given.page, sections.FEATURES,
-                     table.section(results, versions, peers, datetime.date.today().isoformat()))
+                     table.section(results, versions, peers, datetime.date.today().isoformat(), lost))
     wrong = table.wrong(results)
     tap.say(f"logs: {work}")
     print(f"features: {len(results) - len(wrong)} passed, {len(wrong)} failed", flush=True)

@@ -27,6 +27,15 @@ async def wait_for_log(process, offset, *patterns):
         await asyncio.sleep(0.05)
 
 
+def errors_with(domains, log, end):
+    """The lines of `end`, the last part of a `log` of Prosody's, that tell of an error on a stream with one of `domains`. A line begins
+    with the name of its session; Prosody's own lines and those of mod_lab_stream_ends.lua tell whose it is."""
+    sessions = {m[1] for m in re.finditer(r"^(s2s\w+)\s.*stream (?:\w+ \w+: )?([\w.-]+) ?-> ?([\w.-]+)", log, re.MULTILINE)
+                if m[2] in domains or m[3] in domains}
+    return [line for line in end.splitlines()
+            if ("stream error" in line or "\terror\t" in line) and line.split(maxsplit=1)[0] in sessions]
+
+
 async def exchange(a, b):
     """One message from a to b and the reply."""
     for sender, receiver, text in ((a, b, f"hello from {a.domain}"), (b, a, f"reply <&> from {b.domain}")):
@@ -286,8 +295,7 @@ class WithNode:
             for pair in (f"{us} -> {them}", f"{them} -> {us}"):
                 for direction in ("received", "sent"):
                     await wait_for_log(self.prosody, offset, f"stream end {direction}: {pair}")
-            errors = [line for line in self.prosody.log_since(offset).splitlines()
-                      if "stream error" in line and "system-shutdown" not in line or "\terror\t" in line]
+            errors = errors_with(self.node.domains, self.prosody.log(), self.prosody.log_since(offset))
             check(not errors, "Prosody saw errors: " + "; ".join(errors))
         report = re.search("^.*(Sanitizer|runtime error:).*$", self.node.process.log(), re.MULTILINE)
         check(report is None, f"s2sd's log has a sanitizer's report: {report and report[0]}")

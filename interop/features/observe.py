@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 
 from features import cases, wire
-from matrix import axes
+from matrix import axes, faults
 from matrix.axes import THEY, WE
 from matrix.observe import AT_ONCE, Exchange, NodeLog, peer_mechanism
 from matrix.servers import SMALL_STANZA_BYTES
@@ -127,6 +127,15 @@ async def run(servers, bindir, phase, peers):
     finally:
         await exchange.close()
     return seen
+
+
+def lost(servers, peer, pairs):
+    """What a peer's log says of its connections whose answer it left unread (matrix/faults.py)."""
+    if peer.name not in faults.PEERS:
+        return []
+    journal = faults.Journal(servers.journal(peer))
+    found = {(p.theirs, p.ours): journal.unread_answer(p.theirs, p.ours) for p in pairs if p.result != "delivered"}
+    return [f"{theirs} to {ours}: {text}" for (theirs, ours), text in found.items() if text]
 
 
 # -- what it means ---------------------------------------------------------------------------------------------------------

@@ -22,7 +22,8 @@ def lines(results):
     return [f"{f.name} ({f.phase}), {p.name}, {ARROWS[c]}: {word(r)}" for (f, p, c), r in results.items()]
 
 
-def section(results, versions, peers, when):
+def section(results, versions, peers, when, lost):
+    """`lost`: what was lost to a fault of a peer's, and done again."""
     bad = wrong(results)
     text = ["## Features alive", "",
             f"Made by `interop/run_features.py` (a part of `make interop`) on {when}: {len(results)} of feature, server and direction, "
@@ -34,4 +35,7 @@ def section(results, versions, peers, when):
         for connects in (WE, THEY):
             cells = [word(results[(feature, p, connects)]) for p in peers]
             text.append(f"| {feature.words}, {ARROWS[connects]} | " + " | ".join(cells) + " |")
+    if lost:
+        text += ["", "Lost to a fault of the peer's ([interop-notes.md](interop-notes.md)), as its own log shows; the server then did the phase again:", ""]
+        text += [f"- {line}" for line in lost]
     return "\n".join(text) + "\n"

@@ -64,6 +64,8 @@ log: {{level: {level}, format: text}}
 
 
 class Node:
+    domains = [domain for domain, address in topology.HOSTS.items() if address == topology.NODE_ADDRESS]
+
     def __init__(self, lab, pki, bindir):
         self._ctl = bindir / "s2sctl"
         directory = lab.work / "s2sd"

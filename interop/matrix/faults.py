@@ -1,40 +1,48 @@
 # SPDX-License-Identifier: MIT
-"""faults.py: a fault of a peer's that hits some cells of a run and not others: known by what the peer's log says, never assumed.
+"""faults.py: a fault of a peer's that hits some connections and not others: known by what the peer's own log says of that one, never assumed.
 
-ejabberd from 24.10 on, connecting by direct TLS, can lose the answer to its ClientHello between two calls: it waits 5 s for it, and
-then fails (docs/interop-notes.md). The peer's log shows it: the connection's start, and at least 5 s later its failure, in one
-of two forms."""
+ejabberd from 24.10 on, connecting by direct TLS, can take the answer to its ClientHello into the mailbox of its process instead of reading it
+(docs/interop-notes.md). Its log shows it, line by line with the name of the process: it starts for a pair of domains, it says that
+the domain does not exist, and then it finds an unexpected message: bytes that begin with a ServerHello, the answer of the very
+domain that it says does not exist."""
 import datetime
 import re
 
 PEERS = ("ejabberd24", "ejabberdnew")
-WAITED_SECONDS = 5.0
-MOST, FEW = 0.1, 3  # of a peer's cells in a phase, and what chance makes in a small one; more of it is something else
-TIME = r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+)[^\n]*"
-FORMS = r"(Connection failed: non-existing domain|TLS failed: SSL_do_handshake failed)"
+TRIES = 6  # of a cell that is hit, the first included
+ENTRY = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+\S*) \[\w+\] (<[\d.]+>)@\S+ (.*)", re.DOTALL)
+EVER, NEVER = (time.replace(tzinfo=datetime.timezone.utc) for time in (datetime.datetime.min, datetime.datetime.max))
+NO_DOMAIN = "Connection failed: non-existing domain"
+# A TLS record (RFC 8446 §5.1: handshake, version 3.x, length) with a ServerHello (§4: type 2) in it; Erlang writes bytes as numbers.
+SERVER_HELLO = re.compile(r"Unexpected info: \{tcp,#Port<[\d.]+>,\s*<<(22,3,\d+,\d+,\d+,2,[\d,\s]*)>>")
 
 
-def lost_answer(cell, log):
-    """What the peer's log says of it, or None."""
+class Journal:
+    """The log file of an ejabberd, in which each entry names its process; of other servers: empty."""
+
+    def __init__(self, text):
+        self.processes = {}
+        for entry in re.split(r"^(?=\d{4}-\d\d-\d\d )", text, flags=re.MULTILINE):
+            if (m := ENTRY.match(entry)):
+                self.processes.setdefault(m[2], []).append((datetime.datetime.fromisoformat(m[1]), m[3]))
+
+    def unread_answer(self, theirs, ours, begin=EVER, end=NEVER):
+        """What it says of a connection from `theirs` to `ours`, started in [begin, end), whose answer was not read; or None. The
+        number of bytes tells what the process did next: it waited 5 s for a rest that was not to come, or it got the rest at once
+        and could make nothing of it."""
+        start = f"Outbound s2s connection started: {theirs} -> {ours}\n"
+        failure = f"Failed to establish outbound s2s connection {theirs} -> {ours}: {NO_DOMAIN}"
+        for entries in self.processes.values():
+            started = next((when for when, words in entries if words == start and begin <= when < end), None)
+            failed = next((when for when, words in entries if words.startswith(failure)), None)
+            if started and failed and (answer := next((m for _, words in entries if (m := SERVER_HELLO.match(words))), None)):
+                return (f"\"{NO_DOMAIN}\" {(failed - started).total_seconds():.3f} s after its start, and then a ServerHello, "
+                        f"unread ({len(answer[1].split(','))} bytes), says the peer")
+        return None
+
+
+def of_cell(cell, journal, begin, end):
+    """The fault that hit a cell of the matrix, whichever side began: dialback makes the peer connect where we did; or None."""
     if cell.peer.name not in PEERS or cell.phase.start != "direct":
         return None
-    pair = re.escape(f"{cell.theirs} -> {cell.ours}")
-    starts = [datetime.datetime.fromisoformat(t) for t in
-              re.findall(rf"^{TIME}Outbound s2s connection started: {pair}", log, re.MULTILINE)]
-    for time, words in re.findall(rf"^{TIME}Failed to establish outbound s2s connection {pair}: {FORMS}", log, re.MULTILINE):
-        failed = datetime.datetime.fromisoformat(time)
-        waited = [(failed - s).total_seconds() for s in starts if s < failed]
-        if waited and min(waited) >= WAITED_SECONDS:
-            return f"\"{words}\" {min(waited):.1f} s after its start, says the peer"
-    return None
-
-
-def too_many(results):
-    """[(phase, peer, how many of how many)] where it is more than MOST and FEW."""
-    counts = {}
-    for cell, result in results.items():
-        if not isinstance(result, str):
-            of = counts.setdefault((cell.phase.name, cell.peer.name), [0, 0])
-            of[0] += bool(result[1].fault)
-            of[1] += 1
-    return [(phase, peer, f"{hit} of {all_}") for (phase, peer), (hit, all_) in counts.items() if hit > max(FEW, MOST * all_)]
+    return journal.unread_answer(cell.theirs, cell.ours, begin, end)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """observe.py: one message for each cell, and what both ends saw of it."""
 import asyncio
+import datetime
 import json
 import re
 from dataclasses import dataclass
@@ -22,7 +23,8 @@ class Seen:
     at_sender: str    # "" or the error that came back
     at_node: str      # what s2sd's log says of the pair, shortened
     at_peer: str      # what the peer's log says
-    fault: str        # "", or the peer's fault that it is, with what its log says
+    fault: str = ""   # the peer's fault that hit it, with what its log says; the outcome tells nothing then
+    lost: tuple = ()  # the same of the tries before
 
 
 class Exchange:
@@ -70,10 +72,11 @@ async def extras(servers, bindir):
             for s in json.loads(out)["streams"]}
 
 
-async def run(wanted, servers, progress):
-    """{cell: (what came of it, the error's text)}; `wanted`: {cell: (expected outcome, why)}"""
+async def run(wanted, servers, progress, at_once):
+    """({cell: (what came of it, the error's text)}, extras(), {who: when the cells in which they connect began and ended});
+    `wanted`: {cell: (expected outcome, why)}"""
     cells = list(wanted)
-    exchange, gate, got = Exchange(), asyncio.Semaphore(AT_ONCE), {}
+    exchange, gate, got, turns = Exchange(), asyncio.Semaphore(at_once), {}, {}
 
     async def one(cell):
         async with gate:
@@ -87,11 +90,13 @@ async def run(wanted, servers, progress):
                     await exchange.attach(domain, address)
         # First all that we open, then all that they open, so that the cells of one pair do not meet.
         for who in (WE, THEY):
+            begin = datetime.datetime.now(datetime.timezone.utc)
             await asyncio.gather(*(one(cell) for cell in cells if cell.connects == who))
+            turns[who] = (begin, datetime.datetime.now(datetime.timezone.utc))
         more = await extras(servers, servers.bindir)
     finally:
         await exchange.close()
-    return got, more
+    return got, more, turns
 
 
 class NodeLog:
@@ -144,9 +149,10 @@ def peer_mechanism(text, cell):
     return None
 
 
-def judge(cell, expected, answer, node_log, peer_text, more):
-    """Both ends together. A delivered message needs a stream in our log; a mechanism in both logs must be the same; `more`:
-    what extras() says."""
+def judge(cell, answer, turn, node_log, peer_text, journal, more):
+    """Both ends together. A delivered message needs a stream in our log; a mechanism in both logs must be the same; `journal`:
+    that of an ejabberd; `more`: what extras() says; `turn`: between which times. A message that did not arrive may be lost to a fault of the peer's, also where
+    none had to arrive: then nobody has looked at the certificate."""
     result, error = answer
     mechanism, at_peer = node_log.mechanism(cell), peer_mechanism(peer_text, cell)
     if result == "delivered":
@@ -158,5 +164,5 @@ def judge(cell, expected, answer, node_log, peer_text, more):
             outcome = f"{outcome} with {' and '.join(has) or 'nothing'}, not {' and '.join(wanted) or 'nothing'}"
     else:
         outcome = REFUSED if result == "error" or silent(cell) else result
-    fault = faults.lost_answer(cell, peer_text) if outcome != expected else None
+    fault = faults.of_cell(cell, journal, *turn) if result != "delivered" else None
     return Seen(outcome, error, node_log.words(cell), at_peer or "", fault or "")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """page.py: docs/interop.md out of the cells."""
-from matrix import axes
+from matrix import axes, faults
 from matrix.axes import THEY, WE
 from matrix.oracle import DIALBACK, EXTERNAL, REFUSED
 
@@ -28,7 +28,7 @@ def sign(result):
     (expected, _), seen = result
     if seen.fault:
         return "F"
-    return SIGNS.get(seen.outcome, "?") + ("" if seen.outcome == expected else " **≠**")
+    return SIGNS.get(seen.outcome, "?") + "*" * len(seen.lost) + ("" if seen.outcome == expected else " **≠**")
 
 
 def phase_words(phase):
@@ -57,8 +57,21 @@ def differences(results):
 
 
 def lost(results):
-    return [f"- {cell.key}: {seen.fault}" for cell, (_, seen) in ((c, r) for c, r in results.items() if not isinstance(r, str))
-            if seen.fault]
+    """Each try that was lost, and what came of the cell at last."""
+    lines = []
+    for cell, result in results.items():
+        if not isinstance(result, str) and (result[1].lost or result[1].fault):
+            (expected, _), seen = result
+            tries = list(seen.lost) + [seen.fault] * bool(seen.fault)
+            last = "lost in every try" if seen.fault else \
+                f"then {seen.outcome}, " + ("as expected" if seen.outcome == expected else "other than expected")
+            lines.append(f"- {cell.key}: " + "; again: ".join(tries) + f"; {last}")
+    return lines
+
+
+def unseen(results):
+    """The number of cells that were lost in every try."""
+    return sum(not isinstance(r, str) and bool(r[1].fault) for r in results.values())
 
 
 def reasons(results):
@@ -78,16 +91,24 @@ def impossible(results):
     return [f"- {why} ({len(cells)} cells)" for why, cells in sorted(texts.items())]
 
 
-def page(results, versions, phases, peers, variants, when, command):
+def page(results, versions, phases, peers, variants, when, command, ours):
+    """`ours`: what was tested, with its version."""
     tried = {c: r for c, r in results.items() if not isinstance(r, str)}
-    wrong = differences(results)
+    wrong, hit = differences(results), lost(results)
     lines = ["# Interoperability with real servers", "",
-             f"Made by `{command}` (a part of `make interop`) on {when}: {len(tried)} cells tried, {len(wrong)} other than expected, "
-             f"{len(lost(results))} lost to a fault of a peer's, {len(results) - len(tried)} that cannot be. A cell is one message through new streams, looked at from both ends: "
-             "what arrived, what came back, what both logs say. What has to happen is said by `interop/matrix/oracle.py`, from "
-             "the servers' rules and not from a run.", "",
-             "E: delivered, SASL EXTERNAL. D: delivered, dialback. –: refused, an error came back. ·: cannot be tried "
-             "(reasons below). F: lost to a fault of the peer's (below). ≠: not what was expected.", "", "| server | version | address of its tests |", "|---|---|---|"]
+             f"Made by `{command}` (a part of `make interop`) on {when}, with {ours}: {len(tried)} cells tried, {len(wrong)} other than "
+             f"expected, {len(results) - len(tried)} that cannot be. {len(hit)} were lost to a fault of the peer's at the first try, "
+             f"{unseen(results)} of them in every try.", "",
+             "A cell is one message from one server to the other through new streams; `s2sd` is \"we\", the server of the line is \"they\". "
+             "Who connects makes the TLS connection and sends; the certificate of the column is that of the one who shows it, and the "
+             "other's is `both`, which everybody accepts. Both ends are looked at: what arrived, what came back, what both logs say. What "
+             "has to happen is said by `interop/matrix/oracle.py`, from the servers' rules and not from a run.", "",
+             "| | |", "|---|---|", "| E | delivered, authenticated by the certificate (SASL EXTERNAL) |",
+             "| D | delivered, authenticated by dialback |", "| – | refused: an error came back, or, from jabberd2, nothing |",
+             "| · | cannot be tried (reasons below) |", "| * | with E, D or –: a try before this one was lost to a fault of the peer's (below) |",
+             "| F | lost to it in every try |", "| ≠ | not what was expected |", "| empty | not in this table: two good certificates are one cell, in the table before; with bidirectional streams a pair of domains "
+             "is tried in one direction |", "",
+             "| server | version | its address in the lab |", "|---|---|---|"]
     lines += [f"| {p.name} | {versions[p.name]} | {p.address} |" for p in peers]
     lines += ["", "| certificate | what it is |", "|---|---|"]
     lines += [f"| {v} | {axes.VARIANTS[v].words} |" for v in variants]
@@ -98,8 +119,10 @@ def page(results, versions, phases, peers, variants, when, command):
     lines += ["", "## Why", "", "| | reason | cells |", "|---|---|---|"] + reasons(results)
     lines += ["", "## What cannot be tried", ""] + impossible(results)
     lines += ["", "## Lost to a fault of the peer's", "",
-              "ejabberd from 24.10 on, connecting by direct TLS, can lose the answer to its ClientHello, whoever sent it, and fails 5 s "
-              "later: [interop-notes.md](interop-notes.md). Which cells it hits is another matter in each run; a cell counts as hit "
-              "only if the peer's own log shows those 5 s, and a run with more than one in ten fails.", ""] + (lost(results) or ["None."])
+              "ejabberd from 24.10 on, connecting by direct TLS, can leave the answer to its ClientHello unread, whoever sent it, and says then that "
+              "the domain does not exist: [interop-notes.md](interop-notes.md). Which cells that hits is another matter in each run. A try "
+              "counts as lost only if ejabberd's own log shows the unread answer of that very connection, also where a refusal was "
+              f"expected. Lost cells, and no others, are tried again with servers started anew, up to {faults.TRIES} times in all.", ""]
+    lines += hit or ["None."]
     lines += ["", "## Other than expected", ""] + (wrong or ["None."])
     return "\n".join(lines) + "\n"

@@ -17,6 +17,7 @@ STANZA_BYTES = 524288  # what Prosody takes; its default
 SMALL_STANZA_BYTES = 20000  # the same where limits are looked at
 OWN_HOST = "server"  # both must have a host of their own beside the components
 LOG_LEVEL = "info"
+NOT_HELD_UP = ["nice", "-n", "-10"]  # the longer ejabberd is held up, the more answers it loses (faults.py)
 
 PROSODY = """\
 data_path = "{home}/data"; pidfile = "{home}/prosody.pid"
@@ -181,6 +182,11 @@ class Servers:
     def address_of(who, cell):
         return axes.OUR_ADDRESS if who == axes.WE else cell.peer.address
 
+    def journal(self, peer):
+        """ejabberd's own log file, which names the process of each line; nothing of others. Complete after stop()."""
+        file = self.directory / peer.name / "log" / "ejabberd.log"
+        return file.read_text(errors="replace") if file.exists() else ""
+
     def _keep(self, name, process):
         self.running.append(process)
         self.by_name[name] = process
@@ -215,7 +221,7 @@ class Servers:
             ca_file=lab.inside(self.pki.ca_file), zeros=64 * "0", protocol=protocol,
             dialback="" if certificates else ', "dialback"', no_dialback=', "dialback"' if certificates else "",
             secure="false" if self.phase.theirs == "dialback" else "true",
-            wire=', "lab_wire"' if self.phase.wire else "", quiet=self.phase.quiet, 
+            wire=', "lab_wire"' if self.phase.wire else "", quiet=self.phase.quiet,
             stanza_bytes=SMALL_STANZA_BYTES if self.phase.wire else STANZA_BYTES,
             host=f"{OWN_HOST}.{peer.name}.{axes.ZONE}")
         for domain in domains_of(peer.name, self.variants):
@@ -250,7 +256,7 @@ class Servers:
         (home / "ejabberdctl.cfg").write_text(EJABBERD_CONTROL.format(name=peer.name, port=dist_port))
         shutil.copy(lab.rootfs / "etc/ejabberd/inetrc", home)
         lab.own("ejabberd", home)
-        return self._keep(peer.name, Process(peer.name, lab.chroot_command("ejabberd", [
+        return self._keep(peer.name, Process(peer.name, NOT_HELD_UP + lab.chroot_command("ejabberd", [
             "/usr/bin/env", f"HOME={inside}", "LANG=C.UTF-8", "/usr/sbin/ejabberdctl", "--config-dir", inside,
             "--config", f"{inside}/ejabberd.yml", "--ctl-config", f"{inside}/ejabberdctl.cfg",
             "--logs", f"{inside}/log", "--spool", f"{inside}/data", "foreground"]), self.logs, ready=[]))
