@@ -30,7 +30,7 @@ static void timer_closed(uv_handle_t *handle)
 static void finish(s2s__ask *a)
 {
     if (a->waiting)
-        (void)ub_cancel(a->resolver->dns, a->id); /* fails only if it is not waiting */
+        (void)ub_cancel(a->resolver->asker->dns, a->id); /* fails only if it is not waiting */
     a->waiting = false;
     uv_close((uv_handle_t *)&a->timer, timer_closed);
 }
@@ -100,8 +100,9 @@ static void time_is_up(uv_timer_t *timer)
 s2s_err s2s__ask_start(s2s__resolver *r, const char *name, int rrtype, s2s__answered_cb done, void *arg,
                        s2s__ask **out)
 {
-    if (r->closing)
-        return S2S_E_STATE;
+    s2s_err err = s2s__resolver_ready(r);
+    if (err != S2S_OK)
+        return err;
     s2s__ask *a = s2s__alloc(r->env, sizeof *a);
     if (!a)
         return S2S_E_NOMEM;
@@ -109,7 +110,10 @@ s2s_err s2s__ask_start(s2s__resolver *r, const char *name, int rrtype, s2s__answ
     uv_timer_init(r->loop, &a->timer);
     a->timer.data = a;
     r->handles++;
-    if (ub_resolve_async(r->dns, name, rrtype, CLASS_IN, a, answered, &a->id) != 0) {
+    int failure = ub_resolve_async(r->asker->dns, name, rrtype, CLASS_IN, a, answered, &a->id);
+    if (failure) {
+        if (failure != UB_SYNTAX)
+            s2s__resolver_failed(r);
         finish(a);
         return S2S_E_DNS;
     }

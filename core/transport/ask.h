@@ -29,7 +29,7 @@ typedef void (*s2s__answered_cb)(void *arg, const s2s__answer *answer);
 
 /* `name` in A-labels, underscore labels allowed. `done` is called once, from the loop, never from here, within limits.dns_ms.
  * The resolver must not be closed before that, or before the question is cancelled. S2S_OK, S2S_E_NOMEM, S2S_E_DNS (it cannot
- * be asked: a malformed name), S2S_E_STATE (closing). */
+ * be asked: a malformed name, or libunbound has failed), S2S_E_STATE (closing). */
 s2s_err s2s__ask_start(s2s__resolver *r, const char *name, int rrtype, s2s__answered_cb done, void *arg,
                        s2s__ask **out);
 /* `done` will not be called. Takes NULL. */

@@ -35,7 +35,7 @@ typedef struct s2s__dial_options {
     s2s_time by;                  /* when all of it must be over, uv_now() */
 } s2s__dial_options;
 
-/* Each connection attempt has limits.connect_ms. S2S_OK, S2S_E_NOMEM, S2S_E_SYNTAX (the domain), S2S_E_STATE. */
+/* Each connection attempt has limits.connect_ms. S2S_OK, S2S_E_NOMEM, S2S_E_SYNTAX (the domain), S2S_E_STATE, S2S_E_DNS. */
 s2s_err s2s__dial_start(const s2s__dial_options *options, s2s__dialed_cb done, void *arg, s2s__dial **out);
 /* `done` will not be called. Takes NULL. */
 void s2s__dial_cancel(s2s__dial *d);

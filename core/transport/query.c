@@ -41,7 +41,7 @@ static void cancel_questions(s2s__query *q, s2s__question *questions, size_t cou
 {
     for (size_t i = 0; i < count; i++) {
         if (questions[i].waiting)
-            (void)ub_cancel(q->resolver->dns, questions[i].id); /* fails only if it is not waiting */
+            (void)ub_cancel(q->resolver->asker->dns, questions[i].id); /* fails only if it is not waiting */
         questions[i].waiting = false;
     }
 }
@@ -95,8 +95,10 @@ static void ask(s2s__question *question, s2s__query *q, const char *prefix, cons
     (void)snprintf(full, sizeof full, "%s%s", prefix, name);
     if (strlen(full) > S2S_ASCII_DOMAIN_MAX)
         return;
-    question->failure = ub_resolve_async(q->resolver->dns, full, rrtype, RR_CLASS_IN, question, answered,
+    question->failure = ub_resolve_async(q->resolver->asker->dns, full, rrtype, RR_CLASS_IN, question, answered,
                                          &question->id);
+    if (question->failure)
+        s2s__resolver_failed(q->resolver);
     question->asked = true;
     question->waiting = question->failure == 0;
 }
@@ -227,6 +229,8 @@ static void srv_answered(s2s__query *q)
         s2s__answer_usable(&q->srv[SRV_STARTTLS]) || s2s__answer_usable(&q->srv[SRV_DIRECT]);
     if (q->resolution->from_srv)
         use_records(q);
+    else if (q->resolver->failed) /* nobody was asked: nothing says that there are no SRV records */
+        deliver_failure(q, S2S__RESOLVED_FAILED, "the DNS resolver failed");
     else
         use_domain_itself(q); /* RFC 6120 section 3.2.1, point 9 */
 }
@@ -330,8 +334,9 @@ s2s_err s2s__resolver_query(s2s__resolver *r, const char *domain, bool dane, s2s
 {
     struct sockaddr_storage literal;
     s2s_str name = s2s_str_of(domain);
-    if (r->closing)
-        return S2S_E_STATE;
+    s2s_err err = s2s__resolver_ready(r);
+    if (err != S2S_OK)
+        return err;
     if (!is_host_name(name) && s2s__address_parse_host(name, S2S__PORT, &literal) != S2S_OK)
         return S2S_E_SYNTAX;
     s2s__query *q = s2s__alloc(r->env, sizeof *q);

@@ -7,13 +7,22 @@
 
 #include "transport/resolver.h"
 
+/* libunbound's memory and its thread, as long as the loop watches it. */
+typedef struct s2s__asker {
+    s2s__resolver *resolver;
+    struct ub_ctx *dns;
+    uv_poll_t poll;
+} s2s__asker;
+
 struct s2s__resolver {
     const s2s_env *env;
     uv_loop_t *loop;
-    struct ub_ctx *dns;
-    uv_poll_t poll;
+    char **names; /* of the servers, then of the files of anchors: what an asker is made with; one block with the texts */
+    size_t servers_len, anchors_len;
+    s2s__asker *asker;
     s2s__query *queries;
-    size_t handles; /* uv handles that are not closed yet: `poll`, and one timer for each query */
+    size_t handles; /* uv handles that are not closed yet: of each asker, and one timer for each query */
+    bool failed;    /* the asker may not answer any more */
     bool closing;
     void (*closed)(void *arg);
     void *arg;
@@ -21,6 +30,10 @@ struct s2s__resolver {
 
 /* A handle of `r` was closed; frees the resolver with the last one. */
 void s2s__resolver_handle_closed(s2s__resolver *r);
+/* Before a question is asked. S2S_OK; S2S_E_STATE: it is being closed; S2S_E_DNS: libunbound has failed, and there cannot be another one yet. */
+s2s_err s2s__resolver_ready(s2s__resolver *r);
+/* libunbound could not take a question. */
+void s2s__resolver_failed(s2s__resolver *r);
 
 /* One DNS question, and its answer once that came. */
 typedef struct s2s__question {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* resolver.c: libunbound on a libuv loop: its thread asks, a pipe says when answers are there. */
+/* resolver.c: libunbound on a libuv loop: its thread asks, a pipe says when answers are there. One that has failed is replaced. */
 #include "transport/resolver.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "protocol/buf.h"
 #include "protocol/log.h"
@@ -12,20 +13,32 @@
 #define RESOLV_CONF "/etc/resolv.conf"
 #define HOSTS "/etc/hosts"
 
+/* -- failing ------------------------------------------------------------------------------------------- */
+
+void s2s__resolver_failed(s2s__resolver *r)
+{
+    if (!r->failed)
+        s2s__log(r->env, S2S_LOG_ERROR, "the DNS resolver has failed: another one will take its place", NULL, 0);
+    r->failed = true;
+}
+
 static void answers_wait(uv_poll_t *poll, int status, int events)
 {
-    s2s__resolver *r = poll->data;
+    s2s__asker *a = poll->data;
+    s2s__resolver *r = a->resolver;
     (void)events;
-    if (status == 0 && ub_process(r->dns) == 0)
+    if (status == 0 && ub_process(a->dns) == 0)
         return;
-    /* Its thread is gone; queries end by their timers. */
-    s2s__log(r->env, S2S_LOG_ERROR, "the DNS resolver has failed", NULL, 0);
+    /* What it says is lost, or its thread is gone; queries end by their timers. */
+    s2s__resolver_failed(r);
     if (!r->closing)
         (void)uv_poll_stop(poll);
 }
 
-static s2s_err use_servers(const s2s_env *env, struct ub_ctx *dns, const char *const *servers,
-                           size_t count, char why[S2S_TEXT_MAX])
+/* -- settings ------------------------------------------------------------------------------------------ */
+
+static s2s_err use_servers(const s2s_env *env, struct ub_ctx *dns, char *const *servers, size_t count,
+                           char why[S2S_TEXT_MAX])
 {
     for (size_t i = 0; i < count; i++) {
         int failed = ub_ctx_set_fwd(dns, servers[i]);
@@ -40,7 +53,7 @@ static s2s_err use_servers(const s2s_env *env, struct ub_ctx *dns, const char *c
     return S2S_OK;
 }
 
-static s2s_err use_anchors(struct ub_ctx *dns, const char *const *anchors, size_t count,
+static s2s_err use_anchors(struct ub_ctx *dns, char *const *anchors, size_t count,
                            char why[S2S_TEXT_MAX])
 {
     for (size_t i = 0; i < count; i++) {
@@ -72,70 +85,140 @@ static s2s_err use_local_names(const s2s_env *env, struct ub_ctx *dns, bool syst
     return S2S_OK;
 }
 
-static s2s_err configure(s2s__resolver *r, const char *const *servers, size_t servers_len,
-                         const char *const *anchors, size_t anchors_len, char why[S2S_TEXT_MAX])
+static s2s_err configure(const s2s__resolver *r, struct ub_ctx *dns, char why[S2S_TEXT_MAX])
 {
-    (void)ub_ctx_debugout(r->dns, NULL); /* it would write to stderr, past our log */
-    if (ub_ctx_async(r->dns, 1) != 0 || ub_ctx_set_option(r->dns, "do-not-query-localhost:", "no") != 0)
+    (void)ub_ctx_debugout(dns, NULL); /* it would write to stderr, past our log */
+    if (ub_ctx_async(dns, 1) != 0 || ub_ctx_set_option(dns, "do-not-query-localhost:", "no") != 0)
         return S2S_E_DNS;
-    s2s_err err = use_servers(r->env, r->dns, servers, servers_len, why);
+    s2s_err err = use_servers(r->env, dns, r->names, r->servers_len, why);
     if (err == S2S_OK)
-        err = use_anchors(r->dns, anchors, anchors_len, why);
+        err = use_anchors(dns, r->names + r->servers_len, r->anchors_len, why);
     if (err == S2S_OK)
-        err = use_local_names(r->env, r->dns, servers_len == 0, why);
+        err = use_local_names(r->env, dns, r->servers_len == 0, why);
     return err;
+}
+
+/* -- askers -------------------------------------------------------------------------------------------- */
+
+static void asker_free(s2s__asker *a)
+{
+    ub_ctx_delete(a->dns); /* ends its thread */
+    s2s__free(a->resolver->env, a);
+}
+
+/* From the loop, so never inside ub_process(), where the context must stay. */
+static void asker_closed(uv_handle_t *handle)
+{
+    s2s__asker *a = handle->data;
+    s2s__resolver *r = a->resolver;
+    asker_free(a);
+    s2s__resolver_handle_closed(r);
+}
+
+static void asker_close(s2s__asker *a)
+{
+    uv_close((uv_handle_t *)&a->poll, asker_closed);
+}
+
+/* The resolver has it, or, on failure, the one that it had before. */
+static s2s_err asker_new(s2s__resolver *r, char why[S2S_TEXT_MAX])
+{
+    s2s__asker *a = s2s__alloc(r->env, sizeof *a);
+    if (!a)
+        return S2S_E_NOMEM;
+    *a = (s2s__asker){.resolver = r, .dns = ub_ctx_create()};
+    s2s_err err = a->dns ? configure(r, a->dns, why) : S2S_E_NOMEM;
+    if (err == S2S_OK && uv_poll_init(r->loop, &a->poll, ub_fd(a->dns)) != 0)
+        err = S2S_E_DNS;
+    if (err != S2S_OK) {
+        asker_free(a);
+        return err;
+    }
+    r->handles++;
+    a->poll.data = a;
+    if (uv_poll_start(&a->poll, UV_READABLE, answers_wait) != 0) {
+        asker_close(a); /* the loop knows the handle already: it frees later */
+        return S2S_E_DNS;
+    }
+    r->asker = a;
+    return S2S_OK;
+}
+
+s2s_err s2s__resolver_ready(s2s__resolver *r)
+{
+    s2s__asker *before = r->asker;
+    if (r->closing)
+        return S2S_E_STATE;
+    if (!r->failed)
+        return S2S_OK;
+    if (r->handles > 1 || asker_new(r, NULL) != S2S_OK) /* while a query waits, its ids are the old one's */
+        return S2S_E_DNS;
+    r->failed = false;
+    asker_close(before);
+    return S2S_OK;
+}
+
+/* -- life ---------------------------------------------------------------------------------------------- */
+
+static char *put_text(char **at, const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *kept = memcpy(*at, text, size);
+    *at += size;
+    return kept;
+}
+
+static s2s_err keep_names(s2s__resolver *r, const char *const *servers, const char *const *anchors)
+{
+    size_t count = r->servers_len + r->anchors_len, size = (count + 1) * sizeof *r->names;
+    for (size_t i = 0; i < count; i++)
+        size += strlen(i < r->servers_len ? servers[i] : anchors[i - r->servers_len]) + 1;
+    r->names = s2s__alloc(r->env, size);
+    if (!r->names)
+        return S2S_E_NOMEM;
+    char *at = (char *)(r->names + count + 1);
+    for (size_t i = 0; i < count; i++)
+        r->names[i] = put_text(&at, i < r->servers_len ? servers[i] : anchors[i - r->servers_len]);
+    return S2S_OK;
+}
+
+static void resolver_free(s2s__resolver *r)
+{
+    s2s__free(r->env, r->names);
+    s2s__free(r->env, r);
 }
 
 s2s_err s2s__resolver_new(uv_loop_t *loop, const s2s_env *env, const char *const *servers,
                           size_t servers_len, const char *const *anchors, size_t anchors_len,
                           s2s__resolver **out, char why[S2S_TEXT_MAX])
 {
-    s2s_err err = s2s__refuse(why, S2S_E_NOMEM, "the DNS resolver cannot be set up");
+    (void)s2s__refuse(why, S2S_E_NOMEM, "the DNS resolver cannot be set up");
     s2s__resolver *r = s2s__alloc(env, sizeof *r);
     if (!r)
-        return err;
-    *r = (s2s__resolver){.env = env, .loop = loop, .dns = ub_ctx_create()};
-    if (!r->dns)
-        goto fail;
-    err = configure(r, servers, servers_len, anchors, anchors_len, why);
+        return S2S_E_NOMEM;
+    *r = (s2s__resolver){.env = env, .loop = loop, .servers_len = servers_len, .anchors_len = anchors_len};
+    s2s_err err = keep_names(r, servers, anchors);
+    if (err == S2S_OK)
+        err = asker_new(r, why);
+    if (err != S2S_OK && r->handles == 0)
+        resolver_free(r); /* else with its handle */
     if (err != S2S_OK)
-        goto fail;
-    if (uv_poll_init(loop, &r->poll, ub_fd(r->dns)) != 0) {
-        err = S2S_E_DNS;
-        goto fail;
-    }
-    r->handles = 1;
-    r->poll.data = r;
-    if (uv_poll_start(&r->poll, UV_READABLE, answers_wait) != 0) {
-        s2s__resolver_close(r, NULL, NULL); /* the loop knows the handle already: it frees later */
-        return S2S_E_DNS;
-    }
+        return err;
     if (why)
         *why = '\0';
     *out = r;
     return S2S_OK;
-fail:
-    ub_ctx_delete(r->dns);
-    s2s__free(env, r);
-    return err;
 }
 
-/* From the loop, so never inside ub_process(), where the context must stay. */
 void s2s__resolver_handle_closed(s2s__resolver *r)
 {
     if (--r->handles > 0)
         return;
     void (*closed)(void *arg) = r->closed;
     void *arg = r->arg;
-    ub_ctx_delete(r->dns); /* ends its thread */
-    s2s__free(r->env, r);
+    resolver_free(r);
     if (closed)
         closed(arg);
-}
-
-static void poll_closed(uv_handle_t *handle)
-{
-    s2s__resolver_handle_closed(handle->data);
 }
 
 void s2s__resolver_close(s2s__resolver *r, void (*closed)(void *arg), void *arg)
@@ -147,5 +230,5 @@ void s2s__resolver_close(s2s__resolver *r, void (*closed)(void *arg), void *arg)
     r->arg = arg;
     while (r->queries)
         s2s__resolver_cancel(r->queries);
-    uv_close((uv_handle_t *)&r->poll, poll_closed);
+    asker_close(r->asker);
 }

@@ -74,7 +74,8 @@ s2s_err s2s__resolver_new(uv_loop_t *loop, const s2s_env *env, const char *const
  * of each target whose SRV record is secure. `done` is called once, from the loop, never from here. Each of the at most two
  * rounds of questions (SRV; addresses and TLSA) has limits.dns_ms. A target of which something is bogus, or whose TLSA
  * records cannot be had although all before them is secure, is left out (RFC 7673 section 3.3); a bogus SRV answer is the
- * end. S2S_OK, S2S_E_SYNTAX, S2S_E_NOMEM, S2S_E_STATE (closing). */
+ * end. S2S_OK, S2S_E_SYNTAX, S2S_E_NOMEM, S2S_E_STATE (closing), S2S_E_DNS (libunbound has failed, and is replaced when
+ * nothing waits for it any more). */
 s2s_err s2s__resolver_query(s2s__resolver *r, const char *domain, bool dane, s2s__resolved_cb done, void *arg,
                             s2s__query **out);
 /* `done` will not be called; the handle is not valid any more. Takes NULL. */

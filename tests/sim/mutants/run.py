@@ -24,7 +24,7 @@ ENV = dict(os.environ, GNUTLS_SYSTEM_PRIORITY_FILE="/dev/null")
 
 
 def read_bugs(path):
-    """Blocks of "name", "file", perhaps "dialogs", "from" and "to", ended by an empty line; a line without a key goes on with the last."""
+    """Blocks of "name", "file", perhaps "dialogs", "units", "from" and "to", ended by an empty line; a line without a key goes on with the last."""
     bugs, bug, last = [], {}, None
     for line in open(path, encoding="utf-8").read().split("\n") + [""]:
         key, colon, value = line.partition(": ")
@@ -34,7 +34,7 @@ def read_bugs(path):
             if bug:
                 bugs.append(bug)
             bug, last = {}, None
-        elif colon and key in ("name", "file", "dialogs", "from", "to"):
+        elif colon and key in ("name", "file", "dialogs", "units", "from", "to"):
             bug[key], last = value, key
         else:
             bug[last] += "\n" + line
@@ -82,19 +82,20 @@ def seeds_until_found(tree):
 
 
 def judge(tree, bug):
-    """Which layer notices first: layer -> words; empty: none. A bug may name the dialogs that are about it."""
+    """Which layer notices first: layer -> words; empty: none. A bug may name the dialogs and the unit tests that are about it."""
     binaries = os.path.join(tree, "build/bin")
     build(tree, "sim")
     seed = seeds_until_found(tree)
     if seed:
         return {"sim": seed}
-    build(tree, *UNITS, "dialog-run")
+    units = [*bug.get("units", "").split(), *UNITS]
+    build(tree, *units, "dialog-run")
     bad = [d for d in sorted(glob.glob(os.path.join(tree, "tests/dialogs", bug.get("dialogs", "-") + ".dialog")))
            if not run([f"{binaries}/dialog-run", d], 300)]
     if bad:
         return {"dialogs": ", ".join(os.path.basename(b).removesuffix(".dialog") for b in bad[:2])
                            + (f" and {len(bad) - 2} more" if len(bad) > 2 else "")}
-    bad = [u for u in UNITS if not run([f"{binaries}/{u}"], 300)]
+    bad = [u for u in units if not run([f"{binaries}/{u}"], 300)]
     return {"unit": ", ".join(b.removeprefix("test_") for b in bad)} if bad else {}
 
 
