@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Plants each bug of bugs.txt in a copy of the tree, builds, and looks which layer of tests
-notices first: the simulator, the dialogs that the bug names, the unit tests.
+notices first: the unit tests that the bug names, the simulator, the dialogs that it names, other unit tests.
 
     tests/sim/mutants/run.py --build DIR [--only REGEX]
 
@@ -81,22 +81,33 @@ def seeds_until_found(tree):
     return None
 
 
+def failing(tree, units):
+    """Those of the unit tests that fail, as words."""
+    if units:
+        build(tree, *units)
+    bad = [u for u in units if not run([os.path.join(tree, "build/bin", u)], 300)]
+    return ", ".join(b.removeprefix("test_") for b in bad)
+
+
 def judge(tree, bug):
-    """Which layer notices first: layer -> words; empty: none. A bug may name the dialogs and the unit tests that are about it."""
-    binaries = os.path.join(tree, "build/bin")
+    """Which layer notices first: layer -> words; empty: none. A bug may name the unit tests that are about it, which are asked
+    before all, and the dialogs."""
+    bad = failing(tree, bug.get("units", "").split())
+    if bad:
+        return {"unit": bad}
     build(tree, "sim")
     seed = seeds_until_found(tree)
     if seed:
         return {"sim": seed}
-    units = [*bug.get("units", "").split(), *UNITS]
-    build(tree, *units, "dialog-run")
+    binaries = os.path.join(tree, "build/bin")
+    build(tree, "dialog-run")
     bad = [d for d in sorted(glob.glob(os.path.join(tree, "tests/dialogs", bug.get("dialogs", "-") + ".dialog")))
            if not run([f"{binaries}/dialog-run", d], 300)]
     if bad:
         return {"dialogs": ", ".join(os.path.basename(b).removesuffix(".dialog") for b in bad[:2])
                            + (f" and {len(bad) - 2} more" if len(bad) > 2 else "")}
-    bad = [u for u in units if not run([f"{binaries}/{u}"], 300)]
-    return {"unit": ", ".join(b.removeprefix("test_") for b in bad)} if bad else {}
+    bad = failing(tree, UNITS)
+    return {"unit": bad} if bad else {}
 
 
 def fits(tree, bug):
