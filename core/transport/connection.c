@@ -11,9 +11,10 @@
 enum {
     KEEPALIVE_SECONDS = 120,
     CLEAR_MAX = 65536,
-    LOOK_MS = 20,   /* between two looks for connections without traffic */
-    SILENT_MAX = 6, /* silent looks in a row before one rests, or one more than it had busy ones before. Waking up again costs
-                     * some microseconds; staying awake costs the memory of all that are set up in the meantime */
+    LOOK_MS = 4,    /* between two looks for connections without traffic */
+    LOOKS_ALL = 5,  /* one look in so many is at all of them, the others are at those that have woken up since */
+    SILENT_MAX = 6, /* silent looks at all in a row before one rests, or one more than it had busy ones before. Waking up again
+                     * costs some microseconds; staying awake costs the memory of all that are set up in the meantime */
 };
 
 static void on_rest(uv_timer_t *timer);
@@ -61,16 +62,24 @@ static void rest(s2s__connection *c)
     c->silent = c->busy_looks = 0;
 }
 
+static void look(s2s__connection *c, bool all)
+{
+    bool heard = c->heard;
+    c->heard = false;
+    if (heard && all)
+        note_busy(c);
+    else if (!heard && (++c->silent > c->busy_looks || c->silent == SILENT_MAX))
+        rest(c);
+}
+
+/* Those that have woken up since the last look at all come first in the list: only they have not been found busy. */
 static void on_rest(uv_timer_t *timer)
 {
     s2s__io *io = timer->data;
-    for (s2s__connection *c = io->awake, *next; c; c = next) {
+    bool all = ++io->looks % LOOKS_ALL == 0;
+    for (s2s__connection *c = io->awake, *next; c && (all || c->busy_looks == 0); c = next) {
         next = c->next_awake;
-        if (c->heard)
-            note_busy(c);
-        else if (++c->silent > c->busy_looks || c->silent == SILENT_MAX)
-            rest(c);
-        c->heard = false;
+        look(c, all);
     }
     if (!io->awake)
         uv_timer_stop(timer);

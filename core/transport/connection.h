@@ -23,7 +23,8 @@ typedef struct s2s__io {
     uv_close_cb closed;          /* of s2s__io_close */
     char *read_buf;              /* lent to libuv for each read; S2S_FEED_MAX */
     uv_timer_t rest;             /* looks for idle connections, while there are any that were not */
-    s2s__connection *awake;      /* have received or sent something and may hold memory for more */
+    s2s__connection *awake;      /* have received or sent something and may hold memory for more; who woke up last is first */
+    unsigned looks;
     uint8_t *plain_buf;          /* lent to TLS for each read; S2S_FEED_MAX */
     size_t shaking;              /* TLS handshakes in flight */
     s2s__connection *waiting, **waiting_end; /* of these, for a thread; in the order they came */

@@ -57,7 +57,7 @@ struct s2s__connection {
     bool over;                /* the session has ended */
     bool shut;                /* our half is closed; the peer's is awaited until linger_by */
     bool closing;             /* uv_close was called */
-    uint8_t busy_looks, silent; /* looks since it woke up at which it was heard; and since then was not */
+    uint8_t busy_looks, silent; /* looks at all since it woke up at which it was heard; and since then was not */
     bool busy;                /* inside drive(): answers must not start it again */
 };
 

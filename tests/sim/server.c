@@ -213,8 +213,12 @@ static void on_stream(void *user, const s2s_stream_info *info, const s2s_close *
                    sim_has(plan, FAULT_MEMORY) ||
                    (end->cond == S2S_COND_RESET &&
                     (sim_has(plan, FAULT_PAPERS) || sim_has(plan, FAULT_KEYS) || sim_has(plan, FAULT_CLOCK))),
-        /* Who is not read from for long gives up, and so does who was closed and hears nothing of it. Nothing is lost or overtaken by that. */
-        .held = sim_has(plan, FAULT_HOLD) && end->origin == S2S_ORIGIN_TRANSPORT,
+        /* Who is not read from for long gives up, and so does who was closed and hears nothing of it; and an acceptor whose stanzas stand
+         * before its <enabled/>: the peer cannot acknowledge, or say that it is there, before it has read them. Nothing is lost or
+         * overtaken by that. */
+        .held = sim_has(plan, FAULT_HOLD) &&
+                (end->origin == S2S_ORIGIN_TRANSPORT || (end->origin == S2S_ORIGIN_LOCAL && info->role == S2S_ACCEPTOR &&
+                                                         end->cond == S2S_COND_CONNECTION_TIMEOUT)),
         .handed = info->stanzas_out,
         .text = end->text,
     });

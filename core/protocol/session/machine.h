@@ -74,7 +74,8 @@ struct s2s_session {
     s2s_time now; /* of the call that runs */
     s2s_time negotiate_by, close_by;
     s2s_time negotiate_at_most; /* with what dialback adds */
-    s2s__reader *reader;
+    s2s__reader *reader;   /* NULL: at rest, and `rested` is there instead */
+    s2s__rested *rested;
     s2s__buf out;
     char *local, *remote;  /* normal form; acceptor: as the header in force claims, NULL if it does not */
     char *stream_id;       /* of the header in force */

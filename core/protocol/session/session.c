@@ -282,6 +282,7 @@ void s2s_session_free(s2s_session *s)
     if (!s)
         return;
     s2s__reader_free(s->reader);
+    s2s__rested_free(s->rested);
     s2s__buf_free(&s->out);
     s2s__sm_free(&s->sm);
     s2s__pairs_free(&s->pairs, s->env);
@@ -299,6 +300,13 @@ void s2s_session_free(s2s_session *s)
 static bool authenticated(const s2s_session *s)
 {
     return s->pairs.proven > 0;
+}
+
+static bool wake(s2s_session *s)
+{
+    if (s->rested && (s->reader = s2s__reader_wake(s->rested)) != NULL)
+        s->rested = NULL;
+    return s->reader != NULL;
 }
 
 s2s_err s2s_session_feed(s2s_session *s, s2s_time now, s2s_bytes in)
@@ -321,7 +329,7 @@ s2s_err s2s_session_feed(s2s_session *s, s2s_time now, s2s_bytes in)
             return S2S_OK;
         }
     }
-    s2s_err err = s2s__reader_feed(s->reader, in);
+    s2s_err err = wake(s) ? s2s__reader_feed(s->reader, in) : S2S_E_NOMEM;
     if (err == S2S_E_LIMIT)
         s2s__fail(s, S2S_COND_POLICY_VIOLATION, "too much input at once");
     else
@@ -435,7 +443,7 @@ s2s_event_type s2s_session_next_event(s2s_session *s, s2s_event *out)
 {
     while (s->event.type == S2S_EV_NONE && may_read(s)) {
         s2s__item item;
-        if (s2s__reader_next(s->reader, &item) == ITEM_NONE)
+        if (!s->reader || s2s__reader_next(s->reader, &item) == ITEM_NONE)
             break;
         take_item(s, &item);
     }
@@ -469,8 +477,8 @@ void s2s_session_sent(s2s_session *s, s2s_time now, size_t len)
 
 void s2s_session_rest(s2s_session *s)
 {
-    if (s->state == ESTABLISHED && s->event.type == S2S_EV_NONE)
-        s2s__reader_rest(s->reader);
+    if (s->state == ESTABLISHED && s->event.type == S2S_EV_NONE && s->reader && (s->rested = s2s__reader_rest(s->reader)) != NULL)
+        s->reader = NULL;
     if (s->out.len == 0)
         s2s__buf_free(&s->out);
     if (s->sm.ends.len == 0)

@@ -19,15 +19,15 @@
 #include "s2s/session.h"
 
 enum {
-    ROOT_TAG_MAX = 2048, /* a longer start tag of the stream is not kept, and such a stream keeps its parser */
+    ROOT_TAG_MAX = 2048, /* a longer start tag of the stream is not kept, and such a stream keeps its reader */
     TEXT_WORTH = 48, /* less text is shown to expat: one more call costs as much */
 };
 
 struct s2s__reader {
     const s2s_env *env;
     const char *content_ns;
-    XML_Parser parser;         /* NULL: at rest */
-    s2s__buf root;             /* the stream's start tag as it came, to begin again with; empty: there is none yet */
+    XML_Parser parser;
+    s2s__buf root;             /* the stream's start tag as it came; empty: there is none yet, or it is too long */
     s2s__utf8 utf8;
     s2s__utf8_result bad;      /* what follows the bytes in `buf` */
     size_t limit;              /* bytes of one element */
@@ -288,43 +288,6 @@ static s2s_err new_parser(s2s__reader *r)
     return S2S_OK;
 }
 
-/* -- rest ---------------------------------------------------------------------------------------------- */
-
-void s2s__reader_rest(s2s__reader *r)
-{
-    bool between = r->depth == 1 && r->buf.len == 0 && !r->suspended && !r->open_ready && !r->element_ready;
-    if (!r->parser || !between || r->root.len == 0 || r->bad != UTF8_OK || r->cond != S2S_COND_NONE)
-        return;
-    s2s__expat_free(r->env, r->parser);
-    r->parser = NULL;
-    s2s__tree_clear(r->tree);
-    s2s__start_tag_rest(&r->tag);
-    r->header = s2s__start_tag_header(&r->tag);
-    s2s__buf_free(&r->rewritten);
-    s2s__buf_free(&r->buf);
-    s2s__buf_fit(&r->root);
-}
-
-/* A new parser that has seen the stream's start tag, as the old one had: same namespaces, same end tag to come. Offsets
- * count from that tag now; nothing before it is left. False: out of memory. */
-static bool wake(s2s__reader *r)
-{
-    r->parser = s2s__expat_new(r->env);
-    if (!r->parser)
-        return false;
-    if (s2s__expat_parse(r->env, r->parser, (const char *)s2s__buf_bytes(&r->root), r->root.len, false) !=
-        XML_STATUS_OK) { /* it was parsed before: only memory can be missing */
-        s2s__expat_free(r->env, r->parser);
-        r->parser = NULL;
-        return false;
-    }
-    set_handlers(r);
-    XML_SetCharacterDataHandler(r->parser, on_text_between);
-    r->base = r->given = r->done = r->root.len;
-    r->skipped = r->tag_end = 0;
-    return true;
-}
-
 /* -- making and freeing -------------------------------------------------------------------------------- */
 
 s2s_err s2s__reader_new(const s2s_env *env, const char *content_ns, s2s__reader **out)
@@ -491,10 +454,6 @@ static bool run(s2s__reader *r)
         skip_text(r);
         if (r->given == end_of(r))
             return false;
-        if (!r->parser && !wake(r)) {
-            fault(r, S2S_COND_INTERNAL_SERVER_ERROR, "out of memory");
-            return true;
-        }
         status = parse_piece(r);
     }
     r->suspended = status == XML_STATUS_SUSPENDED;
@@ -673,4 +632,54 @@ bool s2s__reader_at_end(const s2s__reader *r)
     }
     return (rest.len >= sizeof END - 1 && memcmp(rest.ptr, END, sizeof END - 1) == 0) ||
            (rest.len >= sizeof ERROR - 1 && memcmp(rest.ptr, ERROR, sizeof ERROR - 1) == 0);
+}
+
+/* -- rest ---------------------------------------------------------------------------------------------- */
+
+struct s2s__rested {
+    const s2s_env *env;
+    const char *content_ns;
+    size_t limit, skip_limit;
+    size_t len;
+    uint8_t root[];
+};
+
+s2s__rested *s2s__reader_rest(s2s__reader *r)
+{
+    bool between = r->depth == 1 && r->buf.len == 0 && !r->suspended && !r->open_ready && !r->element_ready;
+    if (!between || r->root.len == 0 || r->bad != UTF8_OK || r->cond != S2S_COND_NONE)
+        return NULL;
+    s2s__rested *rested = s2s__alloc(r->env, sizeof *rested + r->root.len);
+    if (!rested)
+        return NULL;
+    *rested = (s2s__rested){.env = r->env, .content_ns = r->content_ns, .limit = r->limit, .skip_limit = r->skip_limit,
+                            .len = r->root.len};
+    memcpy(rested->root, s2s__buf_bytes(&r->root), r->root.len);
+    s2s__reader_free(r);
+    return rested;
+}
+
+/* The new parser sees the stream's start tag, as the old one had: same namespaces, same end tag to come. It was read before, so that
+ * only memory can be missing. */
+s2s__reader *s2s__reader_wake(s2s__rested *rested)
+{
+    s2s__reader *r;
+    s2s__item item;
+    if (s2s__reader_new(rested->env, rested->content_ns, &r) != S2S_OK)
+        return NULL;
+    s2s__reader_set_limit(r, ROOT_TAG_MAX, 0);
+    if (s2s__reader_feed(r, (s2s_bytes){rested->root, rested->len}) != S2S_OK || s2s__reader_next(r, &item) != ITEM_OPEN ||
+        s2s__reader_next(r, &item) != ITEM_NONE) {
+        s2s__reader_free(r);
+        return NULL;
+    }
+    s2s__reader_set_limit(r, rested->limit, rested->skip_limit);
+    s2s__rested_free(rested);
+    return r;
+}
+
+void s2s__rested_free(s2s__rested *rested)
+{
+    if (rested)
+        s2s__free(rested->env, rested);
 }

@@ -48,13 +48,19 @@ void s2s__reader_set_limit(s2s__reader *r, size_t element_bytes, size_t skip_byt
 s2s_err s2s__reader_feed(s2s__reader *r, s2s_bytes in);
 /* What the item lends is valid until the next call on `r`. */
 s2s__item_type s2s__reader_next(s2s__reader *r, s2s__item *item);
-/* Gives back what an idle stream does not need, the parser above all; the next bytes make it anew. Does nothing unless all
- * that was fed is dealt with, between two elements of an open stream. Never fails. */
-void s2s__reader_rest(s2s__reader *r);
 /* Bytes that were fed but not parsed yet (TL-05). */
 size_t s2s__reader_pending(const s2s__reader *r);
 /* What was fed and is not dealt with begins with the end of the stream: its end tag, or a stream error. Told by the bytes alone,
  * for who does not want to read the rest yet. */
 bool s2s__reader_at_end(const s2s__reader *r);
+
+/* What is left of a reader while its stream is idle: the start tag, to begin with again. */
+typedef struct s2s__rested s2s__rested;
+/* Frees `r`. NULL, and `r` stays: not all that was fed is dealt with, it is not between two elements of an open stream, or there is no
+ * memory. */
+s2s__rested *s2s__reader_rest(s2s__reader *r);
+/* A reader that goes on as if there had been no rest; frees `rested`. NULL, and `rested` stays: out of memory. */
+s2s__reader *s2s__reader_wake(s2s__rested *rested);
+void s2s__rested_free(s2s__rested *rested); /* takes NULL */
 
 #endif

@@ -32,30 +32,6 @@ void s2s__start_tag_forget(s2s__start_tag *t)
     s2s__start_tag_init(t, env, ns);
 }
 
-/* The header's values are slices of `root_text`. */
-static void fit_root_text(s2s__start_tag *t)
-{
-    s2s_str *values[] = {&t->header.from, &t->header.to, &t->header.id, &t->header.version, &t->header.lang};
-    const char *before = (const char *)s2s__buf_bytes(&t->root_text);
-    size_t at[sizeof values / sizeof *values];
-    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
-        at[i] = values[i]->ptr ? (size_t)(values[i]->ptr - before) : 0;
-    s2s__buf_fit(&t->root_text);
-    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
-        if (values[i]->ptr)
-            values[i]->ptr = (const char *)s2s__buf_bytes(&t->root_text) + at[i];
-    }
-}
-
-void s2s__start_tag_rest(s2s__start_tag *t)
-{
-    fit_root_text(t);
-    s2s__buf_fit(&t->root_decls);
-    s2s__buf *all[] = {&t->text, &t->decls, &t->attrs, &t->scope};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        s2s__buf_free(all[i]);
-}
-
 /* Declarations are kept as "prefix\0uri\0" pairs; `step` goes through them. */
 typedef struct pair {
     s2s_str prefix, uri;

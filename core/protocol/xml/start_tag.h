@@ -28,7 +28,6 @@ typedef struct s2s__start_tag {
 void s2s__start_tag_init(s2s__start_tag *t, const s2s_env *env, const char *content_ns);
 void s2s__start_tag_free(s2s__start_tag *t);
 void s2s__start_tag_forget(s2s__start_tag *t); /* for a new stream */
-void s2s__start_tag_rest(s2s__start_tag *t);   /* between two elements: keeps what is the root's; the header's values move */
 
 /* In the order of expat's events. `depth`: 1 root, 2 stanza, above: inside. `prefix` NULL: the default namespace. */
 s2s_err s2s__start_tag_declare(s2s__start_tag *t, unsigned depth, const char *prefix, const char *uri);

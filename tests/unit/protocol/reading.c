@@ -86,6 +86,16 @@ static void say_item(reading *rd, const s2s__item *item)
     say_part(rd, ";", S2S_STR(""));
 }
 
+bool reading_rest(s2s__reader **r)
+{
+    s2s__rested *rested = s2s__reader_rest(*r);
+    if (!rested)
+        return false;
+    *r = s2s__reader_wake(rested);
+    cr_assert_not_null(*r);
+    return true;
+}
+
 void reading_feed(reading *rd, const char *bytes, size_t len, size_t chunk)
 {
     size_t most = chunk ? chunk : S2S_FEED_MAX;
@@ -100,7 +110,7 @@ void reading_feed(reading *rd, const char *bytes, size_t len, size_t chunk)
         while (!rd->over && s2s__reader_next(rd->reader, &item) != ITEM_NONE)
             say_item(rd, &item);
         if (rd->rests)
-            s2s__reader_rest(rd->reader);
+            (void)reading_rest(&rd->reader);
     }
 }
 

@@ -30,6 +30,9 @@ void reading_begin(reading *rd);
 s2s_err reading_open(reading *rd, const char *content_ns);
 void reading_end(reading *rd); /* nothing may have leaked */
 
+/* Puts the reader to rest and wakes it up. False: it may not rest now. */
+bool reading_rest(s2s__reader **r);
+
 /* Feeds and pulls as a session does, up to the first error. */
 void reading_feed(reading *rd, const char *bytes, size_t len, size_t chunk);
 void reading_expect(reading *rd, const char *id, size_t chunk, const char *want);

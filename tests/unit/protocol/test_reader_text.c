@@ -173,7 +173,7 @@ static void ask_reader(heard *h, const char *doc, size_t len, size_t chunk, bool
                 note(h, item.stanza->inner.ptr, item.stanza->inner.len);
         }
         if (rests)
-            s2s__reader_rest(r);
+            (void)reading_rest(&r);
     }
     h->fault = item.type == ITEM_ERROR;
     s2s__reader_free(r);
