@@ -230,7 +230,7 @@ class WithNode:
             await self.check_streams(t.LE_CHAT, t.PROSODY_COMPONENT)
 
     async def server_only_certificate_is_refused_by_ejabberd(self):
-        """ejabberd before 25.08 wants an initiator's certificate to be good for a client; as a receiver we are welcome."""
+        """ejabberd before 25.07 wants an initiator's certificate to be good for a client; as a receiver we are welcome."""
         offset, theirs_offset = self.node.process.log_size(), self.ejabberd.log_size()
         async with Component(t.LE_CHAT, t.NODE_ADDRESS) as ours, \
                    Component(t.EJABBERD_COMPONENT, t.EJABBERD_ADDRESS) as theirs:
