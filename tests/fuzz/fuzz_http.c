@@ -16,9 +16,11 @@ static bool starts(const wire *w, const char *text)
     return strncmp(w->text, text, strlen(text)) == 0;
 }
 
+/* To libmicrohttpd a method ends at a NUL, too, whatever stands between that and the space. */
 static bool asks(const uint8_t *at, size_t left)
 {
-    return left > 5 && (memcmp(at, "GET ", 4) == 0 || memcmp(at, "HEAD ", 5) == 0);
+    return left > 5 && ((memcmp(at, "GET", 3) == 0 && (at[3] == ' ' || at[3] == '\0')) ||
+                        (memcmp(at, "HEAD", 4) == 0 && (at[4] == ' ' || at[4] == '\0')));
 }
 
 /* To libmicrohttpd a line that begins with a NUL is an empty one, whatever follows: then any line may be the request. */
