@@ -66,7 +66,7 @@ struct s2s__stream {
     s2s__dial *dial;      /* kept until the stream is established: there may be more addresses */
     s2s__connection *connection;
     s2s_tls_start tls_start;
-    s2s__target *target;  /* what the DNS said about the server that it is connected to (initiator); else NULL */
+    s2s__server *server;  /* what the DNS said about the one that it is connected to (initiator); else NULL */
     s2s_time since;       /* a stream that goes on with another address has that of the first */
     s2s__claim *claims;   /* what its peer claims by dialback, undecided */
     bool is_call;         /* it only asks an authoritative server: it carries no stanzas */

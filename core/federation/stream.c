@@ -85,7 +85,7 @@ void s2s__stream_free(s2s__stream *s)
     s2s__origin_leave(f, s->origin);
     s2s__rate_leave(s);
     s2s__dial_cancel(s->dial);
-    s2s__target_free(f->env, s->target);
+    s2s__free(f->env, s->server);
     s2s__free(f->env, s->local);
     s2s__free(f->env, s->remote);
     s2s__free(f->env, s->verdict.reason);
@@ -147,8 +147,8 @@ s2s_err s2s__stream_dialed(s2s__stream *s, uv_tcp_t *tcp, s2s_session_options *o
     char ascii[S2S_ASCII_DOMAIN_MAX + 1];
     const s2s__target *target = s2s__dial_target(s->dial);
     s->tls_start = target->srv.direct ? S2S_TLS_DIRECT : S2S_TLS_STARTTLS;
-    s->target = s2s__target_copy(s->f->env, target);
-    if (!s->target) {
+    s->server = s2s__server_of(s->f->env, target);
+    if (!s->server) {
         s2s__tcp_close(s->f->env, tcp);
         return S2S_E_NOMEM;
     }
@@ -228,14 +228,14 @@ void s2s__stream_answer(s2s__stream *s, const s2s_verdict *verdict)
 /* What the DNS said about the server that we are connected to (RFC 7673). */
 static void add_dns_evidence(const s2s__stream *s, s2s_peer *peer, char host[S2S_DOMAIN_MAX + 1])
 {
-    const s2s__target *target = s->target;
-    if (!target)
+    const s2s__server *server = s->server;
+    if (!server)
         return;
-    if (target->srv.secure && s2s_domain_normalise(s2s_str_of(target->srv.target), host) == S2S_OK)
+    if (server->secure && s2s_domain_normalise(s2s_str_of(server->host), host) == S2S_OK)
         peer->target = s2s_str_of(host);
-    peer->tlsa_state = target->tlsa_state;
-    peer->tlsa = target->tlsa;
-    peer->tlsa_len = target->tlsa_len;
+    peer->tlsa_state = server->tlsa_state;
+    peer->tlsa = server->tlsa;
+    peer->tlsa_len = server->tlsa_len;
 }
 
 /* One more certificate than allowed is passed on, so that the policy sees that there are too many. */
@@ -487,7 +487,7 @@ void s2s__stream_info(const s2s__stream *s, s2s_stream_info *out)
                  : s->dial     ? s2s__dial_state(s->dial)
                                : "connecting",
         .address = s->connection ? s2s__connection_address(s->connection) : "",
-        .target = s->target ? s->target->srv.target : "",
+        .target = s->server ? s->server->host : "",
         .tls_start = s->tls_start,
         .tls_version = pump ? s2s__pump_version(pump) : "",
         .cipher = pump ? s2s__pump_cipher(pump) : "",

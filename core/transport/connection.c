@@ -11,8 +11,8 @@
 enum {
     KEEPALIVE_SECONDS = 120,
     CLEAR_MAX = 65536,
-    LOOK_MS = 4,    /* between two looks for connections without traffic */
-    LOOKS_ALL = 5,  /* one look in so many is at all of them, the others are at those that have woken up since */
+    LOOK_MS = 2,    /* between two looks for connections without traffic */
+    LOOKS_ALL = 10, /* one look in so many is at all of them, the others are at those that have woken up since */
     SILENT_MAX = 6, /* silent looks at all in a row before one rests, or one more than it had busy ones before. Waking up again
                      * costs some microseconds; staying awake costs the memory of all that are set up in the meantime */
 };

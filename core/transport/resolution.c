@@ -7,41 +7,27 @@
 #include "transport/address.h"
 #include "transport/resolver.h"
 
-/* TLSA records stand in one block, their bytes behind them. */
-static s2s_tlsa *copy_tlsa(const s2s_env *env, const s2s__target *target)
+s2s__server *s2s__server_of(const s2s_env *env, const s2s__target *target)
 {
-    size_t bytes = 0;
+    size_t host = strlen(target->srv.target) + 1, bytes = 0;
     for (size_t i = 0; i < target->tlsa_len; i++)
         bytes += target->tlsa[i].data.len;
-    s2s_tlsa *copy = s2s__alloc(env, target->tlsa_len * sizeof *copy + bytes);
-    uint8_t *at = copy ? (uint8_t *)(copy + target->tlsa_len) : NULL;
-    for (size_t i = 0; copy && i < target->tlsa_len; i++) {
-        copy[i] = target->tlsa[i];
-        copy[i].data.ptr = at;
+    s2s__server *server = s2s__alloc(env, sizeof *server + target->tlsa_len * sizeof *server->tlsa + bytes + host);
+    if (!server)
+        return NULL;
+    *server = (s2s__server){.secure = target->srv.secure,
+                            .tlsa_state = target->tlsa_state,
+                            .tlsa = (s2s_tlsa *)(server + 1),
+                            .tlsa_len = target->tlsa_len};
+    uint8_t *at = (uint8_t *)(server->tlsa + target->tlsa_len);
+    for (size_t i = 0; i < target->tlsa_len; i++) {
+        server->tlsa[i] = target->tlsa[i];
+        server->tlsa[i].data.ptr = at;
         memcpy(at, target->tlsa[i].data.ptr, target->tlsa[i].data.len);
         at += target->tlsa[i].data.len;
     }
-    return copy;
-}
-
-s2s__target *s2s__target_copy(const s2s_env *env, const s2s__target *target)
-{
-    s2s__target *copy = s2s__alloc(env, sizeof *copy);
-    if (!copy)
-        return NULL;
-    *copy = *target;
-    if (target->tlsa_len > 0 && !(copy->tlsa = copy_tlsa(env, target))) {
-        s2s__free(env, copy);
-        return NULL;
-    }
-    return copy;
-}
-
-void s2s__target_free(const s2s_env *env, s2s__target *copy)
-{
-    if (copy)
-        s2s__free(env, copy->tlsa);
-    s2s__free(env, copy);
+    server->host = memcpy(at, target->srv.target, host);
+    return server;
 }
 
 void s2s__resolution_free(s2s__resolution *r)

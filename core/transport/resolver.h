@@ -35,8 +35,16 @@ typedef struct s2s__target {
     size_t tlsa_len;
 } s2s__target;
 
-s2s__target *s2s__target_copy(const s2s_env *env, const s2s__target *target); /* NULL: no memory */
-void s2s__target_free(const s2s_env *env, s2s__target *copy);                   /* takes NULL */
+/* What a stream keeps of the server that it is connected to: one block, no larger than the name and the records. */
+typedef struct s2s__server {
+    bool secure; /* the SRV record was, or that there is none */
+    s2s_dnssec tlsa_state;
+    s2s_tlsa *tlsa;
+    size_t tlsa_len;
+    const char *host;
+} s2s__server;
+
+s2s__server *s2s__server_of(const s2s_env *env, const s2s__target *target); /* s2s__free it. NULL: no memory */
 
 typedef struct s2s__endpoint {
     struct sockaddr_storage address;
