@@ -14,12 +14,12 @@
 #include "protocol/xml/expat_env.h"
 #include "protocol/xml/ns.h"
 #include "protocol/xml/plain_text.h"
+#include "protocol/xml/rested.h"
 #include "protocol/xml/start_tag.h"
 #include "protocol/xml/utf8.h"
 #include "s2s/session.h"
 
 enum {
-    ROOT_TAG_MAX = 2048, /* a longer start tag of the stream is not kept, and such a stream keeps its reader */
     TEXT_WORTH = 48, /* less text is shown to expat: one more call costs as much */
 };
 
@@ -139,7 +139,7 @@ static void open_stream(s2s__reader *r, s2s__qname q, const char **atts)
         return;
     }
     size_t len = (size_t)(r->done - event_start(r));
-    if (len <= ROOT_TAG_MAX)
+    if (len <= S2S__ROOT_TAG_MAX)
         check(r, s2s__buf_append(&r->root, s2s__buf_bytes(&r->buf) + (event_start(r) - r->base), len));
     XML_SetCharacterDataHandler(r->parser, on_text_between);
     XML_StopParser(r->parser, XML_TRUE);
@@ -303,7 +303,7 @@ s2s_err s2s__reader_new(const s2s_env *env, const char *content_ns, s2s__reader 
                          ? env->limits.stanza_bytes
                          : env->limits.preauth_element_bytes;
     s2s__buf_init(&r->buf, env, element + 2 * (size_t)S2S_FEED_MAX);
-    s2s__buf_init(&r->root, env, ROOT_TAG_MAX);
+    s2s__buf_init(&r->root, env, S2S__ROOT_TAG_MAX);
     s2s__buf_init(&r->rewritten, env, 8 * (size_t)env->limits.stanza_bytes);
     s2s__start_tag_init(&r->tag, env, content_ns);
     if ((err = s2s__tree_new(env, &r->tree)) != S2S_OK || (err = new_parser(r)) != S2S_OK)
@@ -634,52 +634,15 @@ bool s2s__reader_at_end(const s2s__reader *r)
            (rest.len >= sizeof ERROR - 1 && memcmp(rest.ptr, ERROR, sizeof ERROR - 1) == 0);
 }
 
-/* -- rest ---------------------------------------------------------------------------------------------- */
+/* -- for rested.c -------------------------------------------------------------------------------------- */
 
-struct s2s__rested {
-    const s2s_env *env;
-    const char *content_ns;
-    size_t limit, skip_limit;
-    size_t len;
-    uint8_t root[];
-};
-
-s2s__rested *s2s__reader_rest(s2s__reader *r)
+s2s_str s2s__reader_root(const s2s__reader *r)
 {
     bool between = r->depth == 1 && r->buf.len == 0 && !r->suspended && !r->open_ready && !r->element_ready;
-    if (!between || r->root.len == 0 || r->bad != UTF8_OK || r->cond != S2S_COND_NONE)
-        return NULL;
-    s2s__rested *rested = s2s__alloc(r->env, sizeof *rested + r->root.len);
-    if (!rested)
-        return NULL;
-    *rested = (s2s__rested){.env = r->env, .content_ns = r->content_ns, .limit = r->limit, .skip_limit = r->skip_limit,
-                            .len = r->root.len};
-    memcpy(rested->root, s2s__buf_bytes(&r->root), r->root.len);
-    s2s__reader_free(r);
-    return rested;
+    return between && r->bad == UTF8_OK && r->cond == S2S_COND_NONE ? s2s__buf_view(&r->root) : S2S_STR("");
 }
 
-/* The new parser sees the stream's start tag, as the old one had: same namespaces, same end tag to come. It was read before, so that
- * only memory can be missing. */
-s2s__reader *s2s__reader_wake(s2s__rested *rested)
+s2s__rested s2s__reader_bounds(const s2s__reader *r)
 {
-    s2s__reader *r;
-    s2s__item item;
-    if (s2s__reader_new(rested->env, rested->content_ns, &r) != S2S_OK)
-        return NULL;
-    s2s__reader_set_limit(r, ROOT_TAG_MAX, 0);
-    if (s2s__reader_feed(r, (s2s_bytes){rested->root, rested->len}) != S2S_OK || s2s__reader_next(r, &item) != ITEM_OPEN ||
-        s2s__reader_next(r, &item) != ITEM_NONE) {
-        s2s__reader_free(r);
-        return NULL;
-    }
-    s2s__reader_set_limit(r, rested->limit, rested->skip_limit);
-    s2s__rested_free(rested);
-    return r;
-}
-
-void s2s__rested_free(s2s__rested *rested)
-{
-    if (rested)
-        s2s__free(rested->env, rested);
+    return (s2s__rested){.env = r->env, .content_ns = r->content_ns, .limit = r->limit, .skip_limit = r->skip_limit};
 }
