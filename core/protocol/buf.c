@@ -117,7 +117,7 @@ s2s_err s2s__buf_str(s2s__buf *b, s2s_str s)
     return s2s__buf_append(b, s.ptr, s.len);
 }
 
-static const char *reference_for(char c)
+const char *s2s__reference_for(char c)
 {
     switch (c) {
     case '&': return "&amp;";
@@ -138,7 +138,7 @@ s2s_err s2s__buf_escape(s2s__buf *b, s2s_str text)
     if (text.len == 0)
         return b->failed;
     for (size_t i = 0; i < text.len; i++) {
-        const char *ref = reference_for(text.ptr[i]);
+        const char *ref = s2s__reference_for(text.ptr[i]);
         if (!ref)
             continue;
         s2s__buf_append(b, text.ptr + from, i - from);

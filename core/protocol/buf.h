@@ -36,6 +36,7 @@ s2s_err s2s__buf_str(s2s__buf *b, s2s_str s);
 /* Text with & < > ' " escaped: right in text and in an attribute with either quote. Tab, LF and CR become
  * references, so that attribute normalisation does not change them. */
 s2s_err s2s__buf_escape(s2s__buf *b, s2s_str text);
+const char *s2s__reference_for(char c); /* what is written so; NULL: the character itself */
 /* " name='value'", or nothing if the value is absent. */
 s2s_err s2s__buf_attr(s2s__buf *b, const char *name, s2s_str value);
 /* Drops the first `len` bytes. */

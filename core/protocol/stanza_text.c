@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "protocol/buf.h"
 #include "protocol/xml/ns.h"
 #include "protocol/xml/reader.h"
 #include "protocol/xml/utf8.h"
@@ -14,17 +15,8 @@
 
 static const char *reference(unsigned char c)
 {
-    switch (c) {
-    case '&': return "&amp;";
-    case '<': return "&lt;";
-    case '>': return "&gt;";
-    case '\'': return "&apos;";
-    case '"': return "&quot;";
-    case '\t': return "&#9;";
-    case '\n': return "&#10;";
-    case '\r': return "&#13;";
-    default: return c < 0x20 ? REPLACEMENT : NULL;
-    }
+    const char *known = s2s__reference_for((char)c);
+    return known || c >= 0x20 ? known : REPLACEMENT;
 }
 
 /* The octets of the character at `p`; 0: it is none that XML 1.0 knows (section 2.2: nor U+FFFE and U+FFFF). */
