@@ -2,10 +2,10 @@
 /* reader.c: from bytes to first-level elements. Expat is stopped at the end of each; the element's bytes stay in our
  * buffer, so a stanza's inside is handed on without being built up and written again.
  *
- * Most of a stanza is text, and two thirds of expat's time go into looking at it twice. Text that cannot be anything else
- * is not shown to expat at all: when a handler has just said that a tag ends exactly where the bytes given so far end, what
- * follows is content, and plain characters of it (plain_text.h) are passed over. Expat alone decides where tags end; where it does
- * not confirm our guess it gets every byte. */
+ * Expat need not see everything. A stanza that can be read in one way only is taken as it stands (plain_stanza.h). Of others, most is
+ * text, and two thirds of expat's time go into looking at it twice: when a handler has just said that a tag ends exactly where the bytes
+ * given so far end, what follows is content, and plain characters of it (plain_text.h) are passed over. Expat alone decides where tags
+ * end; where it does not confirm our guess it gets every byte. */
 #include "protocol/xml/reader.h"
 
 #include <string.h>
@@ -13,6 +13,7 @@
 #include "protocol/xml/expat_config.h"
 #include "protocol/xml/expat_env.h"
 #include "protocol/xml/ns.h"
+#include "protocol/xml/plain_stanza.h"
 #include "protocol/xml/plain_text.h"
 #include "protocol/xml/rested.h"
 #include "protocol/xml/start_tag.h"
@@ -258,7 +259,7 @@ static void XMLCALL on_declaration(void *user, const XML_Char *version, const XM
 {
     s2s__reader *r = user;
     (void)standalone; /* XM-05 */
-    r->done = event_end(r);
+    r->done = r->tag_end = event_end(r);
     if (encoding && !s2s_str_caseeq(s2s_str_of(encoding), S2S_STR("UTF-8")))
         abort_parse(r, S2S_COND_UNSUPPORTED_ENCODING, "only UTF-8 is XMPP (RFC 6120 section 11.6)");
     else if (version && strcmp(version, "1.0") != 0)
@@ -411,18 +412,28 @@ static void skip_text(s2s__reader *r)
     r->tag_end += n;
 }
 
-/* How much expat gets next: up to the end of a tag that text worth skipping seems to follow, or all there is. */
+/* From `start` to `tag_end` stands, at the end, the end tag of a stanza. */
+static bool ends_stanza(const uint8_t *start, const uint8_t *tag_end)
+{
+    static const s2s_str ENDS[] = {{"</message>", 10}, {"</presence>", 11}, {"</iq>", 5}};
+    for (size_t i = 0; i < sizeof ENDS / sizeof *ENDS; i++) {
+        if ((size_t)(tag_end - start) >= ENDS[i].len && memcmp(tag_end - ENDS[i].len, ENDS[i].ptr, ENDS[i].len) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* How much expat gets next: up to the end of a tag that text worth skipping seems to follow, or a stanza that may be plain, as
+ * behind the stream's start tag; or all there is. */
 static size_t next_piece(const s2s__reader *r)
 {
     const uint8_t *start = s2s__buf_bytes(&r->buf) + (r->given - r->base), *end = s2s__buf_bytes(&r->buf) + r->buf.len;
     const uint8_t *tag = start;
-    if (r->whole || r->depth == 0)
+    if (r->whole)
         return (size_t)(end - start);
     while ((tag = memchr(tag, '>', (size_t)(end - tag))) != NULL) {
         tag++;
-        if (end - tag < TEXT_WORTH)
-            break;
-        if (!memchr(tag, '<', TEXT_WORTH))
+        if (r->depth == 0 || ends_stanza(start, tag) || (end - tag >= TEXT_WORTH && !memchr(tag, '<', TEXT_WORTH)))
             return (size_t)(tag - start);
     }
     return (size_t)(end - start);
@@ -579,6 +590,24 @@ static void skip(s2s__reader *r)
     drop_done(r);
 }
 
+/* Expat has dealt with all that it was given and is between two children of the stream: it need not see a plain stanza. */
+static bool take_plain(s2s__reader *r, s2s__item *item)
+{
+    if (r->depth != 1 || r->given != r->done || r->suspended || !r->tag.default_content)
+        return false;
+    s2s_str rest = slice(r, r->given, end_of(r));
+    size_t n = s2s__plain_stanza((const uint8_t *)rest.ptr, rest.len, r->content_ns, &r->env->limits, &r->stanza);
+    if (n == 0 || n > r->limit)
+        return false;
+    if (!r->stanza.lang.ptr)
+        r->stanza.lang = r->header.lang;
+    r->given += n;
+    r->skipped += n;
+    r->done = r->given;
+    *item = (s2s__item){.type = ITEM_STANZA, .stanza = &r->stanza};
+    return true;
+}
+
 /* All bytes are parsed and no item came of them. */
 static void check_leftover(s2s__reader *r)
 {
@@ -605,7 +634,7 @@ s2s__item_type s2s__reader_next(s2s__reader *r, s2s__item *item)
         drop_done(r);
     while (item->type == ITEM_NONE && r->cond == S2S_COND_NONE) {
         take_ready(r, item);
-        if (item->type != ITEM_NONE || r->cond != S2S_COND_NONE)
+        if (item->type != ITEM_NONE || r->cond != S2S_COND_NONE || take_plain(r, item))
             break;
         if (!run(r)) {
             check_leftover(r);

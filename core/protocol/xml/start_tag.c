@@ -86,6 +86,7 @@ s2s_err s2s__start_tag_declare(s2s__start_tag *t, unsigned depth, const char *pr
         t->content_declared = true;
     if (depth == 1 && !prefix) {
         t->default_seen = true;
+        t->default_content = content;
         t->header.content_ns_ok = content || strcmp(uri, NS_STREAMS) == 0;
     } else if (depth == 1 && !(strcmp(prefix, "stream") == 0 && strcmp(uri, NS_STREAMS) == 0)) {
         add_pair(&t->root_decls, prefix, uri);

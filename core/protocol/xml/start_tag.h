@@ -20,6 +20,7 @@ typedef struct s2s__start_tag {
     s2s_str from, to, id, type, lang;
     unsigned foreign;    /* depth of the outermost foreign child; 0: none */
     bool default_seen;   /* the root declared a default namespace */
+    bool default_content; /* and it is the content namespace */
     bool content_declared; /* the element about to start declares the content namespace */
     bool prefix_used;    /* a prefix is used in the stanza */
     bool rewrite;        /* the inside names the content namespace itself */
