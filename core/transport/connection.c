@@ -11,79 +11,7 @@
 enum {
     KEEPALIVE_SECONDS = 120,
     CLEAR_MAX = 65536,
-    LOOK_MS = 2,    /* between two looks for connections without traffic */
-    LOOKS_ALL = 10, /* one look in so many is at all of them, the others are at those that have woken up since */
-    SILENT_MAX = 6, /* silent looks at all in a row before one rests, or one more than it had busy ones before. Waking up again
-                     * costs some microseconds; staying awake costs the memory of all that are set up in the meantime */
 };
-
-static void on_rest(uv_timer_t *timer);
-
-/* -- rest ---------------------------------------------------------------------------------------------- */
-
-void s2s__conn_note_use(s2s__connection *c)
-{
-    s2s__io *io = c->io;
-    c->heard = true;
-    if (c->prev_awake)
-        return;
-    c->next_awake = io->awake;
-    c->prev_awake = &io->awake;
-    if (io->awake)
-        io->awake->prev_awake = &c->next_awake;
-    io->awake = c;
-    if (!uv_is_active((const uv_handle_t *)&io->rest) && !uv_is_closing((const uv_handle_t *)&io->rest))
-        uv_timer_start(&io->rest, on_rest, LOOK_MS, LOOK_MS);
-}
-
-static void forget_awake(s2s__connection *c)
-{
-    if (!c->prev_awake)
-        return;
-    *c->prev_awake = c->next_awake;
-    if (c->next_awake)
-        c->next_awake->prev_awake = c->prev_awake;
-    c->prev_awake = NULL;
-}
-
-static void note_busy(s2s__connection *c)
-{
-    c->silent = 0;
-    if (c->busy_looks < SILENT_MAX)
-        c->busy_looks++;
-}
-
-static void rest(s2s__connection *c)
-{
-    s2s_session_rest(c->session);
-    if (c->pump)
-        s2s__pump_rest(c->pump);
-    forget_awake(c);
-    c->silent = c->busy_looks = 0;
-}
-
-static void look(s2s__connection *c, bool all)
-{
-    bool heard = c->heard;
-    c->heard = false;
-    if (heard && all)
-        note_busy(c);
-    else if (!heard && (++c->silent > c->busy_looks || c->silent == SILENT_MAX))
-        rest(c);
-}
-
-/* Those that have woken up since the last look at all come first in the list: only they have not been found busy. */
-static void on_rest(uv_timer_t *timer)
-{
-    s2s__io *io = timer->data;
-    bool all = ++io->looks % LOOKS_ALL == 0;
-    for (s2s__connection *c = io->awake, *next; c && (all || c->busy_looks == 0); c = next) {
-        next = c->next_awake;
-        look(c, all);
-    }
-    if (!io->awake)
-        uv_timer_stop(timer);
-}
 
 /* -- the end ------------------------------------------------------------------------------------------- */
 
@@ -92,7 +20,7 @@ static void free_connection(s2s__connection *c)
     const s2s_env *env = c->io->env;
     s2s__conn_forget_dirty(c);
     s2s__conn_set_tls(c, S2S__TLS_NONE);
-    forget_awake(c);
+    s2s__conn_forget_awake(c);
     s2s_session_free(c->session);
     s2s__pump_free(c->pump);
     s2s__buf_free(&c->clear);
@@ -318,56 +246,6 @@ void s2s__conn_drive(s2s__connection *c)
 }
 
 /* -- making one ---------------------------------------------------------------------------------------- */
-
-static void on_prepare(uv_prepare_t *handle)
-{
-    s2s__conn_flush_all(handle->data);
-}
-
-s2s_err s2s__io_init(s2s__io *io, const s2s_env *env, uv_loop_t *loop, char why[S2S_TEXT_MAX])
-{
-    *io = (s2s__io){.env = env, .loop = loop};
-    s2s_err err = s2s__credentials_new(env, &io->credentials, why);
-    if (err != S2S_OK)
-        return err;
-    io->read_buf = s2s__alloc(env, S2S_FEED_MAX);
-    io->plain_buf = s2s__alloc(env, S2S_FEED_MAX);
-    if (!io->read_buf || !io->plain_buf || s2s__conn_works_new(io) != S2S_OK) {
-        s2s__io_free(io);
-        return S2S_E_NOMEM;
-    }
-    uv_prepare_init(loop, &io->flush);
-    io->flush.data = io;
-    uv_prepare_start(&io->flush, on_prepare);
-    uv_unref((uv_handle_t *)&io->flush);
-    uv_timer_init(loop, &io->rest);
-    io->rest.data = io;
-    uv_unref((uv_handle_t *)&io->rest);
-    return S2S_OK;
-}
-
-static void on_rest_closed(uv_handle_t *handle)
-{
-    s2s__io *io = handle->data;
-    uv_close((uv_handle_t *)&io->flush, io->closed);
-}
-
-void s2s__io_close(s2s__io *io, uv_close_cb closed)
-{
-    io->closed = closed;
-    uv_close((uv_handle_t *)&io->rest, on_rest_closed);
-}
-
-void s2s__io_free(s2s__io *io)
-{
-    s2s__free(io->env, io->read_buf);
-    s2s__free(io->env, io->plain_buf);
-    s2s__conn_works_free(io);
-    s2s__credentials_free(io->credentials);
-    io->read_buf = NULL;
-    io->plain_buf = NULL;
-    io->credentials = NULL;
-}
 
 /* Without the user timeout a peer that is gone is noticed after a quarter of an hour (RFC 1122 section 4.2.3.5), or never. */
 static void set_tcp(const s2s__connection *c)

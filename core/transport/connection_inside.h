@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* connection_inside.h: the inside of a connection, shared by connection.c (its life), connection_read.c and
- * connection_write.c. */
+/* connection_inside.h: the inside of a connection, shared by the files connection*.c. */
 #ifndef S2S_CONNECTION_INSIDE_H
 #define S2S_CONNECTION_INSIDE_H
 
@@ -68,8 +67,6 @@ static inline s2s_time s2s__conn_now(const s2s__connection *c)
 
 /* connection.c */
 void s2s__conn_drive(s2s__connection *c); /* pulls events until there are none */
-/* Something came or went: sees that what is kept ready for more is not kept for ever. */
-void s2s__conn_note_use(s2s__connection *c);
 void s2s__conn_close_handles(s2s__connection *c);
 /* One of open_handles is done with; the last frees the connection. */
 void s2s__conn_release(s2s__connection *c);
@@ -77,6 +74,12 @@ void s2s__conn_release(s2s__connection *c);
 void s2s__conn_note_progress(s2s__connection *c);
 /* What the peer sent before it went still counts: it is waited for, for limits.close_ms at most. */
 void s2s__conn_broken(s2s__connection *c, const char *why);
+
+/* connection_rest.c */
+/* Something came or went: sees that what is kept ready for more is not kept for ever. */
+void s2s__conn_note_use(s2s__connection *c);
+/* It is at rest, or about to be freed. */
+void s2s__conn_forget_awake(s2s__connection *c);
 
 /* connection_write.c. Output is collected and sent once per loop turn. */
 size_t s2s__conn_unsent(const s2s__connection *c); /* bytes that wait here, before libuv */
