@@ -48,9 +48,9 @@ static void on_handle_closed(uv_handle_t *handle)
 
 void s2s__conn_close_handles(s2s__connection *c)
 {
-    if (c->closing)
+    if (c->life == S2S__LIFE_CLOSING)
         return;
-    c->closing = true;
+    c->life = S2S__LIFE_CLOSING;
     s2s__conn_work_cancel(c);
     uv_close((uv_handle_t *)c->tcp, on_handle_closed);
     uv_close((uv_handle_t *)&c->timer, on_handle_closed);
@@ -62,14 +62,14 @@ static void on_timer(uv_timer_t *timer);
 
 static void set_timer(s2s__connection *c)
 {
-    if (c->closing)
+    if (c->life == S2S__LIFE_CLOSING)
         return;
-    s2s_time by = c->over ? c->linger_by : s2s_session_deadline(c->session);
-    if (c->is_writing && c->stalled_by < by)
+    s2s_time by = s2s__conn_is_over(c) ? c->linger_by : s2s_session_deadline(c->session);
+    if (c->out == S2S__OUT_WRITING && c->stalled_by < by)
         by = c->stalled_by;
-    if (c->broken && !c->paused && !c->over && c->broken_by < by)
+    if (c->out == S2S__OUT_BROKEN && c->in != S2S__IN_PAUSED && c->broken_by < by)
         by = c->broken_by;
-    if (c->broken && !c->over && c->mute_at < by)
+    if (c->out == S2S__OUT_BROKEN && c->mute_at < by)
         by = c->mute_at;
     if (by == c->timer_at)
         return;
@@ -90,7 +90,8 @@ void s2s__conn_note_progress(s2s__connection *c)
 
 void s2s__conn_broken(s2s__connection *c, const char *why)
 {
-    if (c->over) {
+    c->out = S2S__OUT_BROKEN;
+    if (s2s__conn_is_over(c)) {
         s2s__conn_close_handles(c);
         return;
     }
@@ -106,8 +107,6 @@ static void give_up_output(s2s__connection *c)
 {
     s2s_acks acks;
     c->mute_at = S2S_NEVER;
-    if (!c->established)
-        return;
     s2s_session_acks(c->session, &acks);
     if (acks.on) {
         s2s_session_lost(c->session, s2s__conn_now(c), c->broken);
@@ -119,28 +118,33 @@ static void give_up_output(s2s__connection *c)
     c->busy = false;
 }
 
+static void look_at_stall(s2s__connection *c)
+{
+    if (uv_stream_get_write_queue_size((const uv_stream_t *)c->tcp) < c->stalled_size)
+        s2s__conn_note_progress(c);
+    else if (s2s__conn_is_over(c))
+        s2s__conn_close_handles(c);
+    else
+        s2s_session_lost(c->session, s2s__conn_now(c), "the peer does not take what we send");
+}
+
 static void on_timer(uv_timer_t *timer)
 {
     s2s__connection *c = timer->data;
+    s2s_time now = s2s__conn_now(c);
     c->timer_at = S2S_NEVER;
-    if (c->over && s2s__conn_now(c) >= c->linger_by) {
+    if (s2s__conn_is_over(c) && now >= c->linger_by) {
         s2s__conn_close_handles(c);
         return;
     }
-    if (c->is_writing && s2s__conn_now(c) >= c->stalled_by) {
-        if (uv_stream_get_write_queue_size((const uv_stream_t *)c->tcp) < c->stalled_size)
-            s2s__conn_note_progress(c);
-        else if (c->over)
-            s2s__conn_close_handles(c);
-        else
-            s2s_session_lost(c->session, s2s__conn_now(c), "the peer does not take what we send");
-    }
-    if (c->broken && !c->paused && s2s__conn_now(c) >= c->broken_by)
-        s2s_session_lost(c->session, s2s__conn_now(c), c->broken);
-    else if (c->broken && !c->over && s2s__conn_now(c) >= c->mute_at)
+    if (c->out == S2S__OUT_WRITING && now >= c->stalled_by)
+        look_at_stall(c);
+    else if (c->out == S2S__OUT_BROKEN && c->in != S2S__IN_PAUSED && now >= c->broken_by)
+        s2s_session_lost(c->session, now, c->broken);
+    else if (c->out == S2S__OUT_BROKEN && now >= c->mute_at)
         give_up_output(c);
-    if (!c->over)
-        s2s_session_tick(c->session, s2s__conn_now(c));
+    if (!s2s__conn_is_over(c))
+        s2s_session_tick(c->session, now);
     s2s__conn_drive(c);
 }
 
@@ -148,14 +152,14 @@ static void on_timer(uv_timer_t *timer)
 
 static void session_closed(s2s__connection *c, const s2s_event *e)
 {
-    c->over = true;
+    c->life = S2S__LIFE_OVER;
     c->linger_by = s2s__conn_now(c) + c->io->env->limits.close_ms;
     s2s__conn_collect(c);
     if (c->pump && e->graceful)
         s2s__pump_bye(c->pump);
     s2s__conn_flush(c);
     c->ops->closed(c->owner, e->close);
-    if (e->graceful || c->is_writing)
+    if (e->graceful || c->out == S2S__OUT_WRITING)
         s2s__conn_finish_if_sent(c);
     else
         s2s__conn_close_handles(c);
@@ -214,32 +218,20 @@ static void take_event(s2s__connection *c, const s2s_event *e)
     }
 }
 
-/* After a pause. */
-static void read_on(s2s__connection *c)
-{
-    if (c->tls == S2S__TLS_UP)
-        s2s__conn_read_plain(c); /* what TLS still holds */
-    s2s__conn_drive(c);          /* acknowledgements that were held back */
-    if (c->eof && !c->over && !c->paused) {
-        s2s_session_lost(c->session, s2s__conn_now(c), c->broken ? c->broken : "the peer closed the connection");
-        s2s__conn_drive(c);
-    }
-}
-
 void s2s__conn_drive(s2s__connection *c)
 {
     s2s_event e;
-    if (c->busy || c->closing)
+    if (c->busy || c->life == S2S__LIFE_CLOSING)
         return;
     c->busy = true;
-    while (!c->over && s2s_session_next_event(c->session, &e) != S2S_EV_NONE)
+    while (!s2s__conn_is_over(c) && s2s_session_next_event(c->session, &e) != S2S_EV_NONE)
         take_event(c, &e);
     c->busy = false;
-    if (c->resumed) {
-        c->resumed = false;
-        read_on(c);
+    if (c->in == S2S__IN_RESUMED) {
+        c->in = S2S__IN_READ;
+        s2s__conn_read_on(c);
     }
-    if (c->closing)
+    if (c->life == S2S__LIFE_CLOSING)
         return;
     s2s__conn_mark_dirty(c);
     set_timer(c);
@@ -347,9 +339,9 @@ void s2s__connection_verified(s2s__connection *c, const s2s_event *asked, s2s_di
 
 s2s_err s2s__connection_send(s2s__connection *c, const s2s_stanza *stanza)
 {
-    if (c->over)
+    if (s2s__conn_is_over(c))
         return S2S_E_STATE;
-    if (c->broken || s2s__connection_pending(c) > c->io->env->limits.output_bytes)
+    if (c->out == S2S__OUT_BROKEN || s2s__connection_pending(c) > c->io->env->limits.output_bytes)
         return S2S_E_LIMIT;
     s2s_err err = s2s_session_send(c->session, stanza);
     s2s__conn_mark_dirty(c);
@@ -368,9 +360,9 @@ const s2s_stanza *s2s__connection_unacknowledged(s2s__connection *c)
 
 void s2s__connection_close(s2s__connection *c, s2s_cond cond, const char *text)
 {
-    if (c->over)
+    if (s2s__conn_is_over(c))
         return;
-    c->parting = true;
+    c->life = S2S__LIFE_PARTING;
     s2s__connection_pause(c, false);
     s2s_session_close(c->session, s2s__conn_now(c), cond, text);
     s2s__conn_drive(c);
@@ -378,7 +370,7 @@ void s2s__connection_close(s2s__connection *c, s2s_cond cond, const char *text)
 
 void s2s__connection_unsafe(s2s__connection *c, uint32_t count, bool drive)
 {
-    if (c->over)
+    if (s2s__conn_is_over(c))
         return;
     s2s_session_unsafe(c->session, count);
     if (drive)
@@ -387,23 +379,25 @@ void s2s__connection_unsafe(s2s__connection *c, uint32_t count, bool drive)
 
 void s2s__connection_pause(s2s__connection *c, bool pause)
 {
-    if (c->paused == pause || c->over || (pause && (c->parting || !s2s_session_is_open(c->session))))
+    if ((c->in == S2S__IN_PAUSED) == pause || s2s__conn_is_over(c))
         return;
-    c->paused = pause;
+    if (pause && (c->life == S2S__LIFE_PARTING || !s2s_session_is_open(c->session)))
+        return;
+    c->in = pause ? S2S__IN_PAUSED : S2S__IN_READ;
     s2s_session_hold(c->session, s2s__conn_now(c), pause);
     if (pause) {
         uv_read_stop((uv_stream_t *)c->tcp);
         set_timer(c); /* nothing else may happen here before the peer is to be told */
         return;
     }
-    if (c->broken)
+    if (c->out == S2S__OUT_BROKEN)
         c->broken_by = s2s__conn_now(c) + c->io->env->limits.close_ms;
     if (!c->eof)
         s2s__conn_read_start(c);
     if (c->busy) /* what the caller looks at would move */
-        c->resumed = true;
+        c->in = S2S__IN_RESUMED;
     else
-        read_on(c);
+        s2s__conn_read_on(c);
 }
 
 size_t s2s__connection_pending(const s2s__connection *c)
@@ -413,7 +407,7 @@ size_t s2s__connection_pending(const s2s__connection *c)
 
 bool s2s__connection_is_open(const s2s__connection *c)
 {
-    return !c->over && s2s_session_is_open(c->session);
+    return !s2s__conn_is_over(c) && s2s_session_is_open(c->session);
 }
 
 const char *s2s__connection_state(const s2s__connection *c)

@@ -21,6 +21,31 @@ typedef enum s2s__tls_stage {
     S2S__TLS_UP,      /* nothing: it is done */
 } s2s__tls_stage;
 
+/* Its life, which only goes on. From OVER on the session has ended, and linger_by is the latest that it closes. */
+typedef enum s2s__conn_life {
+    S2S__LIFE_UP,
+    S2S__LIFE_PARTING,  /* we close it: what has come is read, whatever its receiver says */
+    S2S__LIFE_OVER,     /* our last bytes are not all with the kernel */
+    S2S__LIFE_SHUTTING, /* they are: our half is being closed */
+    S2S__LIFE_SHUT,     /* the peer's half is awaited */
+    S2S__LIFE_CLOSING,  /* uv_close was called */
+} s2s__conn_life;
+
+/* What becomes of output. */
+typedef enum s2s__conn_out {
+    S2S__OUT_IDLE,
+    S2S__OUT_DIRTY,   /* in io->dirty: it goes when the loop's turn ends */
+    S2S__OUT_WRITING, /* libuv has some: on_written() goes on */
+    S2S__OUT_BROKEN,  /* nothing can be sent any more. What came before is read to its end */
+} s2s__conn_out;
+
+/* What becomes of input, and of what came before its end (eof). */
+typedef enum s2s__conn_in {
+    S2S__IN_READ,
+    S2S__IN_PAUSED,
+    S2S__IN_RESUMED, /* inside drive(): reading goes on when that is done */
+} s2s__conn_in;
+
 struct s2s__connection {
     s2s__io *io;
     const s2s__connection_ops *ops;
@@ -38,31 +63,33 @@ struct s2s__connection {
     s2s__buf clear;           /* bytes that go out before TLS */
     s2s__buf writing;         /* handed to libuv, not yet taken by the kernel */
     s2s__conn_request *request; /* made when it is first needed */
-    s2s__connection *next_dirty;
+    s2s__conn_life life;
+    s2s__conn_out out;
+    s2s__conn_in in;
+    s2s__connection *next_dirty; /* DIRTY */
     s2s__connection *next_awake, **prev_awake; /* prev_awake NULL: at rest */
-    bool heard;               /* something has come or gone since the last look */
     size_t stalled_size;      /* libuv's queue when the stall clock was last set */
-    s2s_time stalled_by;
+    s2s_time stalled_by;      /* WRITING */
     s2s_time linger_by;
     s2s_time timer_at;        /* when the timer goes off; S2S_NEVER: it does not run */
     unsigned open_handles;
-    bool is_dirty, is_writing, is_shutting, established, eof;
-    bool paused;
-    bool parting;             /* we close it: what has come is read, whatever its receiver says */
-    bool resumed;             /* inside drive(): reading goes on when that is done */
-    const char *broken;       /* why nothing can be sent any more; NULL: it can. What came before is read to its end */
-    s2s_time broken_by;       /* until then, if it is not paused */
-    s2s_time mute_at;         /* when those who send stop waiting for that end; S2S_NEVER: they have */
-    bool over;                /* the session has ended */
-    bool shut;                /* our half is closed; the peer's is awaited until linger_by */
-    bool closing;             /* uv_close was called */
-    uint8_t busy_looks, silent; /* looks at all since it woke up at which it was heard; and since then was not */
+    const char *broken;       /* BROKEN: why */
+    s2s_time broken_by;       /* until then what came before is read, if it is not paused */
+    s2s_time mute_at;         /* when those who send stop waiting for its end; S2S_NEVER: they have */
+    bool established, eof;    /* eof: nothing more comes; what did may be unread */
     bool busy;                /* inside drive(): answers must not start it again */
+    bool heard;               /* something has come or gone since the last look */
+    uint8_t busy_looks, silent; /* looks at all since it woke up at which it was heard; and since then was not */
 };
 
 static inline s2s_time s2s__conn_now(const s2s__connection *c)
 {
     return uv_now(c->io->loop);
+}
+
+static inline bool s2s__conn_is_over(const s2s__connection *c)
+{
+    return c->life >= S2S__LIFE_OVER;
 }
 
 /* connection.c */
@@ -102,6 +129,8 @@ void s2s__conn_handshook(s2s__connection *c, s2s_err err);
 void s2s__conn_after_handshake(s2s__connection *c);
 /* Decrypts and feeds until TLS runs dry, the session is over, or reading is paused. */
 void s2s__conn_read_plain(s2s__connection *c);
+/* After a pause. */
+void s2s__conn_read_on(s2s__connection *c);
 
 /* connection_work.c. S2S_OK, S2S_E_NOMEM. */
 s2s_err s2s__conn_works_new(s2s__io *io);

@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+static const char THEIR_END[] = "the peer closed the connection";
+
 static void tls_lost(s2s__connection *c, const char *when)
 {
     char text[S2S_TEXT_MAX];
@@ -30,7 +32,7 @@ void s2s__conn_handshake(s2s__connection *c)
 
 void s2s__conn_read_plain(s2s__connection *c)
 {
-    while (!c->over && !c->paused) {
+    while (!s2s__conn_is_over(c) && c->in != S2S__IN_PAUSED) {
         size_t got = 0;
         s2s_err err = s2s__pump_read(c->pump, c->io->plain_buf, S2S_FEED_MAX, &got);
         if (err == S2S_E_AGAIN)
@@ -44,7 +46,7 @@ void s2s__conn_read_plain(s2s__connection *c)
         s2s__conn_drive(c);
         if (err != S2S_OK)
             return;
-        if (!c->over)
+        if (!s2s__conn_is_over(c))
             c->ops->heard(c->owner, got);
     }
 }
@@ -75,12 +77,29 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
     *buf = uv_buf_init(c->io->read_buf, S2S_FEED_MAX);
 }
 
+/* All that has come is read, and its end was `why`, or what broke the other direction. */
+static void input_done(s2s__connection *c, const char *why)
+{
+    s2s_session_lost(c->session, s2s__conn_now(c), c->out == S2S__OUT_BROKEN ? c->broken : why);
+}
+
+void s2s__conn_read_on(s2s__connection *c)
+{
+    if (c->tls == S2S__TLS_UP)
+        s2s__conn_read_plain(c); /* what TLS still holds */
+    s2s__conn_drive(c);          /* acknowledgements that were held back */
+    if (c->eof && !s2s__conn_is_over(c) && c->in != S2S__IN_PAUSED) {
+        input_done(c, THEIR_END);
+        s2s__conn_drive(c);
+    }
+}
+
 static void input_ended(s2s__connection *c, ssize_t why)
 {
     uv_read_stop((uv_stream_t *)c->tcp);
     c->eof = true;
-    if (c->over) {
-        if (c->shut)
+    if (s2s__conn_is_over(c)) {
+        if (c->life == S2S__LIFE_SHUT)
             s2s__conn_close_handles(c);
         return;
     }
@@ -88,11 +107,8 @@ static void input_ended(s2s__connection *c, ssize_t why)
         s2s__pump_eof(c->pump);
         take_cipher(c);
     }
-    if (!c->over && !c->paused)
-        s2s_session_lost(c->session, s2s__conn_now(c),
-                         c->broken       ? c->broken
-                         : why == UV_EOF ? "the peer closed the connection"
-                                         : uv_strerror((int)why));
+    if (!s2s__conn_is_over(c) && c->in != S2S__IN_PAUSED)
+        input_done(c, why == UV_EOF ? THEIR_END : uv_strerror((int)why));
     s2s__conn_drive(c);
 }
 
@@ -103,7 +119,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         input_ended(c, n);
         return;
     }
-    if (n == 0 || c->over)
+    if (n == 0 || s2s__conn_is_over(c))
         return;
     s2s__conn_note_use(c);
     s2s_bytes in = {(const uint8_t *)buf->base, (size_t)n};
@@ -116,7 +132,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     s2s__pump_lend(c->pump, in);
     take_cipher(c);
     s2s_err err = s2s__pump_keep(c->pump); /* paused in the middle of it */
-    if (err != S2S_OK && !c->over) {
+    if (err != S2S_OK && !s2s__conn_is_over(c)) {
         s2s_session_lost(c->session, s2s__conn_now(c), s2s_strerror(err));
         s2s__conn_drive(c);
     }

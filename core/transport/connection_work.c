@@ -89,10 +89,10 @@ static void come_back(s2s__connection *c)
 {
     s2s_err err = s2s__pump_worked(c->pump);
     s2s__conn_set_tls(c, S2S__TLS_PEER);
-    if (c->over && !c->closing)
-        (void)s2s__conn_read_start(c); /* to see the end */
-    else if (!c->closing)
+    if (!s2s__conn_is_over(c))
         go_on(c, err);
+    else if (c->life != S2S__LIFE_CLOSING)
+        (void)s2s__conn_read_start(c); /* to see the end */
     s2s__conn_release(c);
 }
 

@@ -4,13 +4,13 @@
 
 void s2s__conn_forget_dirty(s2s__connection *c)
 {
-    for (s2s__connection **at = &c->io->dirty; *at; at = &(*at)->next_dirty) {
-        if (*at == c) {
-            *at = c->next_dirty;
-            break;
-        }
-    }
-    c->is_dirty = false;
+    if (c->out != S2S__OUT_DIRTY)
+        return;
+    s2s__connection **at = &c->io->dirty;
+    while (*at != c)
+        at = &(*at)->next_dirty;
+    *at = c->next_dirty;
+    c->out = S2S__OUT_IDLE;
 }
 
 size_t s2s__conn_unsent(const s2s__connection *c)
@@ -20,12 +20,11 @@ size_t s2s__conn_unsent(const s2s__connection *c)
     return n + (c->pump ? s2s__pump_output(c->pump, &bytes) : 0);
 }
 
-/* While libuv writes, on_written() goes on. */
 void s2s__conn_mark_dirty(s2s__connection *c)
 {
-    if (c->is_dirty || c->closing || c->is_writing || c->broken || s2s__conn_unsent(c) == 0)
+    if (c->out != S2S__OUT_IDLE || c->life == S2S__LIFE_CLOSING || s2s__conn_unsent(c) == 0)
         return;
-    c->is_dirty = true;
+    c->out = S2S__OUT_DIRTY;
     c->next_dirty = c->io->dirty;
     c->io->dirty = c;
 }
@@ -46,16 +45,16 @@ void s2s__conn_collect(s2s__connection *c)
 static void on_written(uv_write_t *req, int status)
 {
     s2s__connection *c = req->data;
-    c->is_writing = false;
+    c->out = S2S__OUT_IDLE;
     s2s__buf_free(&c->writing);
-    if (c->closing)
+    if (c->life == S2S__LIFE_CLOSING)
         return;
     if (status < 0) {
         s2s__conn_broken(c, uv_strerror(status));
         s2s__conn_drive(c);
         return;
     }
-    if (c->over)
+    if (s2s__conn_is_over(c))
         s2s__conn_flush(c);
     else /* the rest goes with the turn's output: an acknowledgement must not overtake what its stanzas were passed on to */
         c->ops->progress(c->owner);
@@ -96,7 +95,7 @@ static size_t write_out(s2s__connection *c, const uint8_t *bytes, size_t len)
         s2s__conn_broken(c, uv_strerror(n));
         return len;
     }
-    c->is_writing = true;
+    c->out = S2S__OUT_WRITING;
     s2s__conn_note_progress(c);
     return len;
 }
@@ -105,7 +104,8 @@ void s2s__conn_flush(s2s__connection *c)
 {
     const uint8_t *bytes;
     size_t len;
-    if (c->closing || c->is_writing || c->broken)
+    s2s__conn_forget_dirty(c);
+    if (c->out != S2S__OUT_IDLE || c->life == S2S__LIFE_CLOSING)
         return;
     s2s__conn_note_use(c);
     s2s__conn_collect(c);
@@ -114,18 +114,15 @@ void s2s__conn_flush(s2s__connection *c)
         s2s__buf_drop(&c->clear, len);
         s2s__buf_free(&c->clear);
     }
-    if (c->pump && !c->is_writing && (len = s2s__pump_output(c->pump, &bytes)) > 0)
+    if (c->pump && c->out == S2S__OUT_IDLE && (len = s2s__pump_output(c->pump, &bytes)) > 0)
         s2s__pump_sent(c->pump, write_out(c, bytes, len));
 }
 
 void s2s__conn_flush_all(s2s__io *io)
 {
-    while (io->dirty) {
-        s2s__connection *c = io->dirty;
-        io->dirty = c->next_dirty;
-        c->is_dirty = false;
+    for (s2s__connection *c; (c = io->dirty) != NULL;) {
         s2s__conn_flush(c);
-        if (!c->over && !c->closing && !c->is_writing)
+        if (!s2s__conn_is_over(c) && c->out != S2S__OUT_WRITING)
             c->ops->progress(c->owner);
         s2s__conn_drive(c);
     }
@@ -134,21 +131,22 @@ void s2s__conn_flush_all(s2s__io *io)
 static void on_shutdown(uv_shutdown_t *req, int status)
 {
     s2s__connection *c = req->data;
-    c->shut = true;
     if (status < 0 || c->eof)
         s2s__conn_close_handles(c);
+    else
+        c->life = S2S__LIFE_SHUT;
 }
 
 void s2s__conn_finish_if_sent(s2s__connection *c)
 {
-    if (!c->over || c->closing || c->is_writing || c->is_shutting)
+    if (c->life != S2S__LIFE_OVER || c->out == S2S__OUT_WRITING)
         return;
-    if (c->broken) {
+    if (c->out == S2S__OUT_BROKEN) {
         s2s__conn_close_handles(c);
         return;
     }
-    c->is_shutting = true;
-    if (c->paused && !c->eof)
+    c->life = S2S__LIFE_SHUTTING;
+    if (c->in == S2S__IN_PAUSED && !c->eof)
         (void)s2s__conn_read_start(c); /* to see the end */
     if (!make_request(c)) {
         s2s__conn_close_handles(c);
