@@ -19,7 +19,7 @@ const char *s2s_tls_start_word(s2s_tls_start start)
 
 /* -- delivering ---------------------------------------------------------------------------------------- */
 
-static void pause_reading(s2s_federation *f)
+void s2s_federation_pause(s2s_federation *f)
 {
     f->paused = true;
     for (s2s__stream *s = f->streams; s; s = s->next)
@@ -30,7 +30,7 @@ void s2s__federation_deliver(s2s_federation *f, const s2s_stanza *stanza)
 {
     f->delivered++;
     if (!f->ops->deliver(f->user, stanza) && !f->paused)
-        pause_reading(f);
+        s2s_federation_pause(f);
 }
 
 void s2s_federation_resume(s2s_federation *f)
@@ -436,5 +436,6 @@ void s2s_federation_stop(s2s_federation *f)
     s2s__claims_stop(f);
     close_linkless(f);
     s2s__links_each(f, s2s__link_stop);
+    s2s_federation_resume(f); /* a stream that has still to send has acknowledgements to read */
     s2s__federation_check_stopped(f);
 }

@@ -363,8 +363,10 @@ void s2s__connection_close(s2s__connection *c, s2s_cond cond, const char *text)
     if (s2s__conn_is_over(c))
         return;
     c->life = S2S__LIFE_PARTING;
-    s2s__connection_pause(c, false);
+    if (cond != S2S_COND_NONE)
+        s2s__connection_pause(c, false); /* behind an error nothing counts */
     s2s_session_close(c->session, s2s__conn_now(c), cond, text);
+    s2s__connection_pause(c, false); /* what its receiver has held up is behind the last acknowledgement */
     s2s__conn_drive(c);
 }
 

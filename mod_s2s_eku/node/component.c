@@ -22,6 +22,7 @@ typedef struct client {
     component_stream *stream;
     const config_account *account; /* once attached, and until detached */
     client_pace pace;
+    bool drains; /* components_drain() waits for it */
     char *waits_for; /* the domain for whose sake it is paused, its own too, in normal form; NULL: none */
 } client;
 
@@ -36,7 +37,7 @@ struct components {
     void *user;
     component_listeners listeners;
     client *clients;
-    size_t clients_len, slow;
+    size_t clients_len, slow, draining;
     uv_async_t done; /* so that `stopped` never comes from inside components_stop() */
     char *read_buf;
     bool stopping;
@@ -184,9 +185,23 @@ static void set_slow(client *k, bool slow)
     c->ops->slow(c->user, k->account->domain, slow);
 }
 
+static void end_drain(client *k)
+{
+    components *c = k->owner;
+    if (!k->drains)
+        return;
+    k->drains = false;
+    if (--c->draining == 0)
+        c->ops->drained(c->user);
+}
+
+/* Not slow any more, as all has gone out or as it is cut off: in that case what has not comes back first, before on_gone(). */
 static void on_slow(void *user, bool slow)
 {
-    set_slow(user, slow);
+    client *k = user;
+    set_slow(k, slow);
+    if (!slow && !component_stream_has_unsent(k->stream))
+        end_drain(k);
 }
 
 static void on_detached(void *user, const char *why)
@@ -233,6 +248,7 @@ static void on_gone(void *user)
         }
     }
     c->clients_len--;
+    end_drain(k);
     s2s__free(c->env, k->waits_for);
     s2s__free(c->env, k);
     check_stopped(c);
@@ -350,6 +366,15 @@ s2s_err components_new(const s2s_env *env, uv_loop_t *loop, const config_account
     c->done.data = c;
     *out = c;
     return S2S_OK;
+}
+
+bool components_drain(components *c)
+{
+    for (client *k = c->clients; k; k = k->next) {
+        k->drains = component_stream_drain(k->stream);
+        c->draining += k->drains;
+    }
+    return c->draining > 0;
 }
 
 void components_stop(components *c)

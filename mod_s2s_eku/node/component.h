@@ -31,6 +31,8 @@ typedef struct components_ops {
     void (*slow)(void *user, const char *domain, bool slow);
     /* components_stop() is done: components_free() may follow. */
     void (*stopped)(void *user);
+    /* components_drain() is done: all that was queued went out, or has come to `undelivered`. */
+    void (*drained)(void *user);
 } components_ops;
 
 /* `accounts` are borrowed. S2S_OK, S2S_E_NOMEM. */
@@ -57,6 +59,9 @@ bool components_any_slow(const components *c);
 /* All but those that still have to wait. */
 void components_resume(components *c);
 
+/* Before the end, while what comes back can still be sent: a component that is behind counts as slow until it has taken all, and is
+ * cut off if that takes longer than limits.close_ms. True: ops->drained follows, never from here; false: nothing is queued. Once only. */
+bool components_drain(components *c);
 /* Listens no more; each component gets what is queued and </stream:stream>; then ops->stopped, from the loop. Bounded by
  * limits.close_ms. */
 void components_stop(components *c);

@@ -19,6 +19,8 @@ enum { SHA1_BYTES = 20, KEEPALIVE_SECONDS = 120, WRITE_PIECES = 64, FRAME_MAX = 
 enum { GATHERED_MAX = 32768 }; /* what a loop turn brings is sent when it is over, or when so much is there: before a component with
                               * much traffic counts as slow, and while it is in the processor's cache */
 
+static const char DOES_NOT_TAKE[] = "the component does not take what is sent to it";
+
 /* Named after what must come next. */
 typedef enum stream_state {
     EXPECT_HEADER,
@@ -51,7 +53,7 @@ struct component_stream {
     const config_account *account;
     size_t preauth_bytes;
     component_queue queue;
-    s2s_time deadline;   /* of the negotiation, or of the close */
+    s2s_time deadline;   /* of the negotiation, of draining, or of the close */
     s2s_time stalled_by;
     size_t stalled_size; /* libuv's queue when `stalled_by` was set */
     unsigned open_handles;
@@ -71,14 +73,21 @@ static void set_state(component_stream *s, stream_state state)
     s->state = state;
 }
 
+/* Only then is there a deadline in this state. */
+static bool drains(const component_stream *s)
+{
+    return s->state == EXPECT_STANZA && s->deadline != S2S_NEVER;
+}
+
 static void note_size(component_stream *s)
 {
-    bool slow = s->is_slow ? s->queue.bytes > COMPONENT_SOFT_BYTES / 2 : s->queue.bytes > COMPONENT_SOFT_BYTES;
-    if (s->state != EXPECT_STANZA)
-        slow = false;
+    size_t most = drains(s) ? 0 : s->is_slow ? COMPONENT_SOFT_BYTES / 2 : COMPONENT_SOFT_BYTES;
+    bool slow = s->state == EXPECT_STANZA && s->queue.bytes > most;
     if (slow == s->is_slow)
         return;
     s->is_slow = slow;
+    if (drains(s) && !slow)
+        s->deadline = S2S_NEVER;
     s->ops->slow(s->user, slow);
 }
 
@@ -226,19 +235,26 @@ static void flush(component_stream *s)
     set_timer(s);
 }
 
+static void time_is_up(component_stream *s)
+{
+    if (s->state == EXPECT_END)
+        cut(s, "closed");
+    else if (drains(s))
+        cut(s, DOES_NOT_TAKE);
+    else
+        component_stream_close(s, S2S_COND_CONNECTION_TIMEOUT, "no handshake in time");
+}
+
 static void on_timer(uv_timer_t *timer)
 {
     component_stream *s = timer->data;
     if (now(s) >= s->deadline) {
-        if (s->state == EXPECT_END)
-            cut(s, "closed");
-        else
-            component_stream_close(s, S2S_COND_CONNECTION_TIMEOUT, "no handshake in time");
+        time_is_up(s);
         return;
     }
     if (s->is_writing && now(s) >= s->stalled_by) {
         if (uv_stream_get_write_queue_size(&s->io.stream) >= s->stalled_size) {
-            cut(s, "the component does not take what is sent to it");
+            cut(s, DOES_NOT_TAKE);
             return;
         }
         note_progress(s);
@@ -511,6 +527,21 @@ void component_stream_resume(component_stream *s)
         return;
     s->paused = false;
     wake(s);
+}
+
+bool component_stream_drain(component_stream *s)
+{
+    if (s->state == EXPECT_STANZA && s->queue.bytes > 0) {
+        s->deadline = now(s) + s->env->limits.close_ms;
+        note_size(s);
+        set_timer(s);
+    }
+    return s->state >= EXPECT_STANZA && s->queue.bytes > 0;
+}
+
+bool component_stream_has_unsent(const component_stream *s)
+{
+    return s->queue.bytes > 0;
 }
 
 const char *component_stream_domain(const component_stream *s)

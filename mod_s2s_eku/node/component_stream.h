@@ -25,7 +25,7 @@ typedef struct component_stream_ops {
     bool (*attach)(void *user, const config_account *account);
     /* From the component, `from` at its domain. Lent. False: taken, but read no more until component_stream_resume(). */
     bool (*stanza)(void *user, const s2s_stanza *stanza);
-    /* More than the soft maximum waits, or no longer. Also false before `detached`. */
+    /* More than the soft maximum waits, or anything while it drains; or no longer. Also false before `detached`. */
     void (*slow)(void *user, bool slow);
     /* After `attach` said true: nothing can be sent any more. */
     void (*detached)(void *user, const char *why);
@@ -47,6 +47,9 @@ s2s_err component_stream_accept(const s2s_env *env, uv_stream_t *listener, char 
  * maximum; S2S_E_NOMEM. Taken only if S2S_OK. */
 s2s_err component_stream_send(component_stream *s, const s2s_stanza *stanza);
 void component_stream_resume(component_stream *s);
+/* What it has not taken of all that is queued, limits.close_ms from now, makes it be cut off. False: no stanza is queued. */
+bool component_stream_drain(component_stream *s);
+bool component_stream_has_unsent(const component_stream *s);
 /* The accounts were replaced: asks ops->account for the one that it has once more, and closes if it is gone. The old ones may go
  * then. */
 void component_stream_renew(component_stream *s);

@@ -143,6 +143,11 @@ bool lane_is_full(lane *l)
     return true;
 }
 
+bool lane_is_read(const lane *l)
+{
+    return l->written == atomic_load(&l->taken);
+}
+
 /* -- reading ------------------------------------------------------------------------------------------- */
 
 /* Entries of the chunk at hand, while `each` wants more. */

@@ -51,6 +51,8 @@ typedef void lane_note(void *arg);
 s2s_err lane_write_note(lane *l, lane_note *note, void *arg);
 /* True: the writer pauses; lane_read() will say when there is room. */
 bool lane_is_full(lane *l);
+/* Whether all that was written has been read. */
+bool lane_is_read(const lane *l);
 /* Hands over what was written. */
 void lane_flush(lane *l);
 

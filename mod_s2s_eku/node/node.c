@@ -18,6 +18,15 @@
 #include "setup.h"
 #include "workers.h"
 
+enum { LOOK_MS = 50 }; /* whether all that came back has gone out */
+
+typedef enum node_stage {
+    NODE_RUNS,
+    NODE_DRAINS,  /* is to end: the components take what is queued for them */
+    NODE_RETURNS, /* what they have not taken goes back to its senders */
+    NODE_STOPS,   /* streams are closed: nothing reaches a new remote any more */
+} node_stage;
+
 struct node {
     node_options options;
     workers *workers;
@@ -30,8 +39,11 @@ struct node {
     pings pings;
     s2s_time since;
     bool told_to_pause; /* s2s_federation_send() said S2S_E_AGAIN to the stanza that is being routed */
-    bool stopping;
     bool has_rules; /* some component may not talk to everybody */
+    node_stage stage;
+    bool returns; /* something has come back while it drained */
+    uv_timer_t returning; /* in that stage */
+    s2s_time return_by;
 };
 
 /* -- the way of a stanza ------------------------------------------------------------------------------- */
@@ -166,7 +178,7 @@ static void on_federation_stopped(void *user)
 static bool on_held(void *user, const char *domain, s2s_str remote)
 {
     node *n = user;
-    return !n->stopping && workers_holds(n->workers, s2s_str_of(domain), remote);
+    return n->stage != NODE_STOPS && workers_holds(n->workers, s2s_str_of(domain), remote);
 }
 
 static bool at_slow(const node *n, s2s_str address)
@@ -192,7 +204,7 @@ static component_next on_component_stanza(void *user, const s2s_stanza *stanza)
     }
     bool held = n->told_to_pause;
     n->told_to_pause = outer;
-    if (n->stopping)
+    if (n->stage == NODE_STOPS)
         return COMPONENT_GOES_ON;
     if (held)
         return COMPONENT_WAITS_FOR_RECIPIENT;
@@ -205,13 +217,15 @@ static component_next on_component_stanza(void *user, const s2s_stanza *stanza)
 
 static void on_undelivered(void *user, const s2s_stanza *stanza)
 {
-    bounce(user, stanza, S2S_SE_SERVICE_UNAVAILABLE, "the component has disconnected");
+    node *n = user;
+    n->returns = true;
+    bounce(n, stanza, S2S_SE_SERVICE_UNAVAILABLE, "the component has disconnected");
 }
 
 static void on_component_slow(void *user, const char *domain, bool slow)
 {
     node *n = user;
-    if (slow && !n->stopping)
+    if (slow && n->stage != NODE_STOPS)
         workers_pause_to(n->workers, s2s_str_of(domain));
     if (slow)
         return;
@@ -225,6 +239,57 @@ static void on_components_stopped(void *user)
     components_free(n->components);
     n->components = NULL;
     components_gone(n);
+}
+
+/* -- the end -------------------------------------------------------------------------------------------- */
+
+/* What remote servers were told has arrived (XEP-0198) may still wait for a component here. It is taken, or goes back, before the
+ * streams are closed: afterwards no error finds its way. Meanwhile they are told of nothing more. */
+static void stop_workers(node *n)
+{
+    n->stage = NODE_STOPS;
+    if (n->workers)
+        workers_stop(n->workers);
+    else
+        on_federation_stopped(n);
+    if (n->components)
+        components_resume(n->components); /* what they have said already is heard */
+}
+
+static void on_returning(uv_timer_t *timer)
+{
+    node *n = timer->data;
+    if (uv_now(timer->loop) < n->return_by && workers_have_queued(n->workers))
+        return;
+    uv_close((uv_handle_t *)timer, NULL);
+    stop_workers(n);
+}
+
+static void on_components_drained(void *user)
+{
+    node *n = user;
+    if (!n->returns) {
+        stop_workers(n);
+        return;
+    }
+    n->stage = NODE_RETURNS;
+    n->return_by = uv_now(n->options.loop) + n->options.env->limits.close_ms;
+    uv_timer_init(n->options.loop, &n->returning);
+    n->returning.data = n;
+    uv_timer_start(&n->returning, on_returning, LOOK_MS, LOOK_MS);
+}
+
+void node_stop(node *n)
+{
+    if (n->stage != NODE_RUNS)
+        return;
+    n->stage = NODE_DRAINS;
+    n->returns = false;
+    certificates_stop(n->certificates);
+    if (n->components && n->workers && components_drain(n->components))
+        workers_halt(n->workers);
+    else
+        stop_workers(n);
 }
 
 /* -- pings --------------------------------------------------------------------------------------------- */
@@ -324,7 +389,7 @@ static s2s_err index_domains(const node *n, const config *c, name_index *out)
 s2s_err node_new(const node_options *options, FILE *errors, node **out)
 {
     static const components_ops OPS = {on_component_stanza, on_held, on_undelivered, on_component_slow,
-                                       on_components_stopped};
+                                       on_components_stopped, on_components_drained};
     const config *c = options->config;
     s2s_err err = S2S_E_NOMEM;
     char why[S2S_TEXT_MAX] = "";
@@ -357,7 +422,7 @@ s2s_err node_new(const node_options *options, FILE *errors, node **out)
 s2s_err node_replace(node *n, const config *c, s2s_setup *setup)
 {
     name_index domains;
-    if (n->stopping)
+    if (n->stage != NODE_RUNS)
         return S2S_E_STATE;
     s2s_err err = index_domains(n, c, &domains);
     if (err != S2S_OK)
@@ -444,20 +509,6 @@ bool node_turns(node *n)
     return workers_turn(n->workers);
 }
 
-void node_stop(node *n)
-{
-    if (n->stopping)
-        return;
-    n->stopping = true;
-    certificates_stop(n->certificates);
-    if (n->workers)
-        workers_stop(n->workers);
-    else
-        on_federation_stopped(n);
-    if (n->components)
-        components_resume(n->components); /* what they have said already is heard */
-}
-
 void node_free(node *n)
 {
     if (!n)
@@ -499,7 +550,7 @@ const counters *node_counters(const node *n)
 
 bool node_is_stopping(const node *n)
 {
-    return n->stopping;
+    return n->stage != NODE_RUNS;
 }
 
 bool node_is_attached(const node *n, const char *domain)

@@ -37,8 +37,8 @@ s2s_err node_listen(node *n, char why[S2S_TEXT_MAX]);
 s2s_err node_start(node *n);
 /* For the watchdog: whether all of them have turned since this was asked last. */
 bool node_turns(node *n);
-/* First the federation is closed while components can still take bounces, then the components; then options.stopped, from
- * the loop. */
+/* First the components take what is queued for them, or are cut off, and it is returned. Then the federation is closed while components
+ * can still take bounces, then the components; then options.stopped, from the loop. */
 void node_stop(node *n);
 /* After options.stopped. Takes NULL. */
 void node_free(node *n);

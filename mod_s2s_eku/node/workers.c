@@ -329,6 +329,15 @@ s2s_err workers_start(workers *w)
     return err;
 }
 
+void workers_halt(workers *w)
+{
+    s2s_federation_pause(w->list[0].f);
+    for (size_t i = 1; i < w->len; i++) {
+        atomic_fetch_or(&w->list[i].down_bits, WORKER_HALT);
+        (void)uv_async_send(&w->list[i].wake);
+    }
+}
+
 static void stop_one(worker *one)
 {
     if (one->number == 0) {

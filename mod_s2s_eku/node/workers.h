@@ -33,6 +33,8 @@ s2s_err workers_listen(workers *w, const char *address, s2s_tls_start tls, char 
 s2s_err workers_listen_fd(workers *w, int fd, s2s_tls_start tls, char bound[S2S_ADDRESS_MAX], char why[S2S_TEXT_MAX]);
 /* Starts the threads: when they are to have what the process has given up by then. S2S_OK, S2S_E_NOMEM. */
 s2s_err workers_start(workers *w);
+/* Nothing more is read from remote servers, so that nothing more is acknowledged, until workers_stop(). */
+void workers_halt(workers *w);
 /* As s2s_federation_stop: ops->stopped follows, when all workers have stopped. */
 void workers_stop(workers *w);
 void workers_free(workers *w); /* after ops->stopped, when the loop has run dry; takes NULL */
@@ -59,6 +61,8 @@ void workers_replace(workers *w, s2s_setup *setup, s2s_setup **copies);
 /* As the functions of s2s_federation, over all workers. */
 size_t workers_close_remote(workers *w, s2s_str remote);
 void workers_streams(workers *w, void (*each)(void *arg, const s2s_stream_info *info), void *arg);
+/* Whether stanzas wait: in a lane, or in the queue of a pair that has a stream or one being made. */
+bool workers_have_queued(workers *w);
 void workers_sum(workers *w, s2s_federation_counts *out); /* of s2s_federation_count */
 /* Stanzas of streams that workers_streams does not show any more, and whose end ops->stream has not been told of: for sums that never
  * go back. Park the workers for both. */

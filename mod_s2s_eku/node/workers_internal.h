@@ -15,6 +15,7 @@ enum {
     WORKER_STOP = 8u,    /* to the worker */
     WORKER_DRAINED = 16u, /* to the main loop: a pair holds its senders no more */
     WORKER_SLOW = 32u,   /* to the worker: workers__slow_look() */
+    WORKER_HALT = 64u,   /* to the worker: read no more */
 };
 
 typedef struct slow_domain slow_domain;
@@ -46,6 +47,7 @@ typedef struct worker {
     _Atomic unsigned turns;  /* times that it has woken up */
     _Atomic uint64_t taken; /* of the deliveries in the lane up, those that are safe */
     /* the worker's */
+    bool halted;
     uint64_t written;                    /* deliveries into the lane up */
     uint64_t unwritten, unwritten_taken; /* those that did not get into it; and of these, those that no unsafe one came before */
     /* the main loop's */

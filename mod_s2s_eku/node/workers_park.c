@@ -99,6 +99,23 @@ void workers_streams(workers *w, void (*each)(void *arg, const s2s_stream_info *
     workers_unpark(w);
 }
 
+static void note_queued(void *arg, const s2s_stream_info *info)
+{
+    bool *any = arg;
+    *any = *any || info->queued_stanzas > 0;
+}
+
+bool workers_have_queued(workers *w)
+{
+    bool any = false;
+    workers_park(w); /* what has left a lane is in its pair's queue then */
+    workers_streams(w, note_queued, &any);
+    for (size_t i = 1; i < w->len; i++)
+        any = any || !lane_is_read(&w->list[i].down) || !lane_is_read(&w->list[i].up);
+    workers_unpark(w);
+    return any;
+}
+
 void workers_sum(workers *w, s2s_federation_counts *out)
 {
     s2s_federation_counts one = {.size = sizeof one};

@@ -124,6 +124,12 @@ static void take(worker *one)
     s2s_federation_taken(one->f, taken + one->unwritten_taken);
 }
 
+static void halt(worker *one)
+{
+    one->halted = true;
+    s2s_federation_pause(one->f);
+}
+
 static void on_wake(uv_async_t *wake)
 {
     worker *one = wake->data;
@@ -134,7 +140,9 @@ static void on_wake(uv_async_t *wake)
     take(one);
     if (bits & WORKER_SLOW)
         workers__slow_look(one);
-    if (bits & WORKER_RESUME)
+    if (bits & WORKER_HALT)
+        halt(one);
+    if ((bits & WORKER_RESUME) && !one->halted)
         s2s_federation_resume(one->f);
     if (bits & WORKER_STOP)
         s2s_federation_stop(one->f);

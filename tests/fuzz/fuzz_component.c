@@ -12,7 +12,7 @@
 #include "s2s/addr.h"
 #include "support/test_env.h"
 
-enum { STEP = 0xff, HOW_PAUSES = 1, HOW_SMALL = 2, PATIENCE = 1 << 20 };
+enum { STEP = 0xff, HOW_PAUSES = 1, HOW_SMALL = 2, HOW_DRAINS = 4, PATIENCE = 1 << 20 };
 enum { DO_SHAKE, DO_RESUME, DO_DELIVER, DO_END, DO_AGAIN, DO_REPLACE, DO_COUNT };
 
 static char chat_domain[] = "chat.example", news_domain[] = "news.example", secret[] = "sesame";
@@ -26,7 +26,7 @@ typedef struct room {
     wire w;
     unsigned how;
     size_t taken, given, undelivered;
-    bool stopped;
+    bool stopped, drained;
 } room;
 
 /* Only from who is attached, and only in its own name. */
@@ -67,15 +67,20 @@ static void on_stopped(void *user)
     ((room *)user)->stopped = true;
 }
 
+static void on_drained(void *user)
+{
+    ((room *)user)->drained = true;
+}
+
 static void open_room(room *r, unsigned how)
 {
-    static const components_ops OPS = {on_stanza, on_held, on_undelivered, on_slow, on_stopped};
+    static const components_ops OPS = {on_stanza, on_held, on_undelivered, on_slow, on_stopped, on_drained};
     char address[128], why[S2S_TEXT_MAX] = "";
     memset(&r->t, 0, sizeof r->t);
     test_env_init(&r->t);
     r->how = how;
     r->taken = r->given = r->undelivered = 0;
-    r->stopped = false;
+    r->stopped = r->drained = false;
     r->t.env.limits.close_ms = 50;
     if (how & HOW_SMALL)
         r->t.env.limits.stanza_bytes = 500;
@@ -132,6 +137,11 @@ static void step(room *r, uint8_t op)
 static void close_room(room *r)
 {
     wire_close(&r->w);
+    if ((r->how & HOW_DRAINS) && components_drain(r->c)) {
+        for (int i = 0; i < PATIENCE && !r->drained; i++)
+            (void)uv_run(&r->loop, UV_RUN_ONCE);
+        fuzz_must(r->drained);
+    }
     components_stop(r->c);
     for (int i = 0; i < PATIENCE && !r->stopped; i++)
         (void)uv_run(&r->loop, UV_RUN_ONCE);

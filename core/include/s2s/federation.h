@@ -216,7 +216,9 @@ S2S_API bool s2s_federation_holds(s2s_federation *f, s2s_str local, s2s_str remo
  * The one function that other threads may call; not during or after s2s_federation_free(). S2S_OK; S2S_E_LIMIT:
  * limits.queue_stanzas or queue_bytes wait already, try again later; S2S_E_NOMEM; S2S_E_CLOSED: stopping. */
 S2S_API s2s_err s2s_federation_post(s2s_federation *f, const s2s_stanza *stanza);
-/* Goes on reading after ops->deliver returned false; else does nothing. */
+/* As if ops->deliver had returned false: stanzas are not read, and so not acknowledged, until s2s_federation_resume() or _stop(). */
+S2S_API void s2s_federation_pause(s2s_federation *f);
+/* Goes on reading after ops->deliver returned false, or s2s_federation_pause(); else does nothing. */
 S2S_API void s2s_federation_resume(s2s_federation *f);
 /* Who answers for `local` (a domain in any form) takes no more for now: a stream that brings a stanza to it is not read on until
  * s2s_federation_resume_to(); other streams are. The stanza was delivered all the same, and a few more may come from each

@@ -73,9 +73,16 @@ static void on_stopped(void *user)
     ((fixture *)user)->stopped = true;
 }
 
+static void on_drained(void *user)
+{
+    fixture *f = user;
+    f->emptied++;
+    f->undelivered_then = f->undelivered;
+}
+
 void fixture_start(fixture *f)
 {
-    static const components_ops OPS = {on_stanza, on_held, on_undelivered, on_slow, on_stopped};
+    static const components_ops OPS = {on_stanza, on_held, on_undelivered, on_slow, on_stopped, on_drained};
     memset(f, 0, sizeof *f);
     test_env_init(&f->t);
     f->in_order = true;

@@ -17,6 +17,7 @@ typedef struct fixture {
     bool listening, stopped;
     /* what the node saw */
     size_t stanzas, undelivered, drained;
+    size_t emptied, undelivered_then; /* times that components_drain() was done; and what had come back by the last */
     size_t pause_every;          /* every n-th stanza pauses its component; 0: none */
     const char *held_for;        /* what is for this domain holds its component; NULL: nothing does */
     bool in_order;               /* the ids of stanzas were 0, 1, 2... */

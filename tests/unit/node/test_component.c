@@ -292,6 +292,78 @@ Test(component, stop_sends_what_is_queued_and_ends_the_stream)
     cr_expect_eq(f.undelivered, 0);
 }
 
+Test(component, drain_waits_for_nobody_when_nothing_is_queued)
+{
+    script s, half;
+    fixture_listen(&f);
+    cr_expect_not(components_drain(f.components));
+    script_connect(&half, &f);
+    script_send(&half, SCRIPT_HEADER("news.example"));
+    script_attach(&s, &f, "chat.example");
+    cr_expect_not(components_drain(f.components), "a handshake is no stanza");
+    cr_expect_eq(f.emptied, 0);
+    script_close(&half);
+    script_close(&s);
+}
+
+static bool is_drained(void *arg)
+{
+    (void)arg;
+    return f.emptied > 0;
+}
+
+/* How many it takes. */
+static size_t deliver_until_slow(void)
+{
+    size_t sent = 0;
+    while (!components_any_slow(f.components)) {
+        cr_assert_eq(deliver(sent++, LARGE), S2S_OK);
+        fixture_turn(&f);
+    }
+    return sent;
+}
+
+Test(component, drain_sends_what_is_queued_and_the_component_stays)
+{
+    script s;
+    size_t got = 0;
+    f.t.env.limits.close_ms = 60000;
+    fixture_listen(&f);
+    script_attach(&s, &f, "chat.example");
+    size_t sent = deliver_until_slow();
+    cr_assert(components_drain(f.components));
+    while (got < sent) {
+        cr_expect(components_any_slow(f.components) || f.emptied == 1, "who sends to it waits to the end");
+        fixture_turn(&f);
+        got = take_messages(&s, got);
+    }
+    fixture_until(&f, is_drained, NULL);
+    cr_expect_not(components_any_slow(f.components));
+    cr_assert_eq(deliver(sent, 0), S2S_OK);
+    while (got <= sent) {
+        fixture_turn(&f);
+        got = take_messages(&s, got);
+    }
+    cr_expect_eq(f.emptied, 1);
+    cr_expect_eq(f.undelivered, 0);
+    script_close(&s);
+}
+
+Test(component, drain_returns_what_a_component_does_not_take_in_time)
+{
+    script s;
+    f.t.env.limits.close_ms = 100;
+    fixture_listen(&f);
+    script_attach(&s, &f, "chat.example");
+    (void)deliver_until_slow();
+    cr_assert(components_drain(f.components));
+    fixture_until(&f, is_drained, NULL);
+    cr_expect(f.undelivered_then > 0);
+    cr_expect_eq(f.undelivered_then, f.undelivered, "all had come back when it was said to be over");
+    cr_expect_not(components_attached(f.components, S2S_STR("chat.example")));
+    script_close(&s);
+}
+
 Test(component, more_connections_than_allowed_are_turned_away)
 {
     script s[3];
