@@ -384,7 +384,7 @@ static void close_linkless(s2s_federation *f)
 {
     for (s2s__stream *s = f->streams, *next; s; s = next) {
         next = s->next;
-        if (!s->link && (s->role == S2S_ACCEPTOR || s->broke)) /* a route is closed when its queue is out */
+        if (!s->link && (s->role == S2S_ACCEPTOR || s->end == S2S__END_BROKE)) /* a route is closed when its queue is out */
             s2s__connection_close(s->connection, s->established ? S2S_COND_NONE : S2S_COND_SYSTEM_SHUTDOWN,
                                   NULL);
     }

@@ -56,6 +56,13 @@ typedef struct s2s__judgement {
     char *reason; /* NULL: there was no memory for it */
 } s2s__judgement;
 
+/* How a stream has ended, as far as that decides what comes after it. */
+typedef enum s2s__stream_end {
+    S2S__END_NONE,        /* it has not, or in any other way */
+    S2S__END_BROKE,       /* without a word of the peer's, or nothing can be sent any more: it may be back in a moment */
+    S2S__END_TO_DIALBACK, /* the peer refused EXTERNAL: a stream by dialback follows */
+} s2s__stream_end;
+
 struct s2s__stream {
     s2s_federation *f;
     s2s__stream *next, *prev;
@@ -73,10 +80,9 @@ struct s2s__stream {
     s2s__claim *call;     /* what it asks about; NULL once nobody waits for the answer */
     s2s_ticket ticket; /* of the question that the policy has not answered; 0: none */
     s2s__judgement verdict;
-    bool judged, established;
-    bool to_dialback; /* ended because the peer refused EXTERNAL: one by dialback follows it */
-    bool by_dialback; /* such a one: EXTERNAL is left out */
-    bool broke; /* ended without a word of the peer's: it may be back in a moment */
+    bool judged, established; /* none is established before it is judged; both stay when it has ended */
+    s2s__stream_end end;
+    bool by_dialback; /* it follows one that ended so: EXTERNAL is left out */
     bool begins_anew; /* closed by command: what waits begins anew, also if the stream was only being made */
     uint64_t checked; /* f->check when the verdict was given */
     uint64_t stanzas_in, stanzas_out;

@@ -213,8 +213,8 @@ static bool go_on(s2s__link *link, s2s__stream *old)
     s->dial = old->dial;
     old->dial = NULL;
     old->link = NULL;
-    s->by_dialback = old->to_dialback;
-    if (old->to_dialback)
+    s->by_dialback = old->end == S2S__END_TO_DIALBACK;
+    if (s->by_dialback)
         s2s__dial_again(s->dial, s);
     else
         s2s__dial_next(s->dial, s);
@@ -395,13 +395,14 @@ void s2s__link_closed(s2s__link *link, s2s__stream *s, s2s_stanza_error error, c
         link->stream = NULL;
         if (link->queue.stanzas > 0)
             start_stream(link); /* SZ-04: what waits goes on, in order */
-        else if (!s->broke) /* else it remembers until when a new stream is tried */
+        else if (s->end != S2S__END_BROKE) /* else it remembers until when a new stream is tried */
             remove_link(link);
         return;
     }
     remember(link, was_connected ? S2S__NOT_ESTABLISHED : S2S__NO_CONNECTION, error, text);
-    link->turned |= s && s->to_dialback;
-    if (was_connected && !f->stopping && s->dial && (s->to_dialback || s2s__dial_has_more(s->dial)) && go_on(link, s))
+    bool turns = s && s->end == S2S__END_TO_DIALBACK;
+    link->turned |= turns;
+    if (was_connected && !f->stopping && s->dial && (turns || s2s__dial_has_more(s->dial)) && go_on(link, s))
         return;
     if (was_connected)
         s->link = NULL;

@@ -30,7 +30,7 @@ static bool is_new(const s2s__stream *s)
 {
     s2s_acks acks;
     s2s__connection_acks(s->connection, &acks);
-    return !acks.on && s->stanzas_in == 0 && !s->broke;
+    return !acks.on && s->stanzas_in == 0 && s->end != S2S__END_BROKE;
 }
 
 void s2s__stream_flow(s2s__stream *s)

@@ -15,7 +15,7 @@ enum {
 /* Whether its certificate is what the stream rests on: not before the verdict, nor where dialback was the proof. */
 static bool rests_on_certificate(const s2s__stream *s)
 {
-    return s->established && s->judged && s->verdict.trusted;
+    return s->established && s->verdict.trusted;
 }
 
 static void withdraw(s2s__stream *s, s2s_cond cond, const char *why)
@@ -49,7 +49,7 @@ void s2s__recheck_note(s2s__stream *s)
 /* Whether DNS is what it rests on: the policy's rule may take that away, too. */
 static bool rests_on_dialback(const s2s__stream *s)
 {
-    return s->established && s->judged && !s->verdict.trusted && s->verdict.dialback;
+    return s->established && !s->verdict.trusted && s->verdict.dialback;
 }
 
 static s2s_remote_rule rule_of(const s2s__stream *s)

@@ -148,7 +148,7 @@ static bool explain(const s2s__stream *s, const s2s_close *close, char out[S2S_T
 /* An attempt among several. */
 static bool goes_on(const s2s__stream *s)
 {
-    return s->dial && s->connection && !s->f->stopping && (s->to_dialback || s2s__dial_has_more(s->dial));
+    return s->dial && s->connection && !s->f->stopping && (s->end == S2S__END_TO_DIALBACK || s2s__dial_has_more(s->dial));
 }
 
 /* One line per failure: a refused certificate has had its own, and a connection that never said who it is
@@ -211,7 +211,7 @@ void s2s__report_closed(const s2s__stream *s, const s2s_close *close)
         info.cause = cause;
         add_word(&l, "cause", cause);
     }
-    if (s->to_dialback)
+    if (s->end == S2S__END_TO_DIALBACK)
         add_word(&l, "next", "dialback is tried on a new connection");
     else if (goes_on(s))
         add_word(&l, "next", "another address is tried");

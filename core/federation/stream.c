@@ -426,7 +426,7 @@ static void note_failure(s2s__stream *s, const s2s_close *close)
 static void on_broken(void *owner)
 {
     s2s__stream *s = owner;
-    s->broke = true;
+    s->end = S2S__END_BROKE;
     if (s->f->stopping)
         s2s__connection_close(s->connection, S2S_COND_NONE, NULL);
     else if (s->link)
@@ -442,11 +442,12 @@ static void on_closed(void *owner, const s2s_close *close)
         s2s__claim_call_closed(s, close);
         return;
     }
-    s->to_dialback = s2s__link_turns_to_dialback(s, close);
+    s->end = s2s__link_turns_to_dialback(s, close)   ? S2S__END_TO_DIALBACK
+             : close->origin == S2S_ORIGIN_TRANSPORT ? S2S__END_BROKE
+                                                     : S2S__END_NONE;
     if (s->dial)
         note_failure(s, close);
     s2s__report_closed(s, close);
-    s->broke = close->origin == S2S_ORIGIN_TRANSPORT;
     if (!s->link)
         return;
     char text[S2S_TEXT_MAX];
