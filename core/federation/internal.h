@@ -18,6 +18,7 @@
 #include "transport/listener.h"
 
 #define S2S__STREAM_ID_MAX 24
+#define S2S__COUNT_MAX 24 /* as text */
 
 typedef struct s2s__link s2s__link;
 typedef struct s2s__stream s2s__stream;
@@ -164,11 +165,12 @@ typedef struct s2s__rates {
     size_t sweep_at;  /* entries; then those that are nobody's and full are dropped */
 } s2s__rates;
 
-/* What a new connection may be turned away for; and the last line about it. */
+/* What a new connection may be turned away for. */
 typedef enum s2s__cap { S2S__CAP_ALL, S2S__CAP_PREAUTH, S2S__CAP_ADDRESS } s2s__cap;
+/* What anybody may cause has one line in a while. */
 typedef struct s2s__told {
-    s2s_time at;
-    uint64_t count; /* turned away by then; 0: none was told of yet */
+    s2s_time next;
+    uint64_t untold; /* since the last one */
 } s2s__told;
 
 struct s2s_federation {
@@ -198,6 +200,7 @@ struct s2s_federation {
     size_t preauth;  /* of these, not established */
     s2s__table origins; /* of these, by address */
     s2s__told told_away[S2S__CAP_ADDRESS + 1];
+    s2s__told told_nameless; /* ended in TLS before the peer had said who it is */
     s2s__table links; /* by local and remote */
     s2s__table slow;  /* local domains that s2s_federation_pause_to() has named */
     s2s_verdict told; /* lent with the information about a stream */
@@ -337,7 +340,9 @@ void s2s__claims_drop(s2s__stream *s);
 /* Ends all calls. */
 void s2s__claims_stop(s2s_federation *f);
 
-/* report.c: the lines an operator reads. */
+/* report.c: the lines an operator reads. _due: it has happened once more: is a line to be written about it? Then `count` says how often since the last
+ * one. */
+bool s2s__report_due(const s2s_federation *f, s2s__told *told, char count[S2S__COUNT_MAX]);
 void s2s__report_verdict(const s2s__stream *s);
 /* A stream is closed for `why` although it worked. */
 void s2s__report_withdrawn(const s2s__stream *s, const char *why);

@@ -10,8 +10,6 @@
 #include "protocol/buf.h"
 #include "protocol/log.h"
 
-enum { TELL_MS = 10000 }; /* between two lines about the same limit: a flood is not to fill the log */
-
 struct s2s__origin {
     s2s__slot slot; /* first: a slot is its origin */
     uint8_t key[S2S__ORIGIN_MAX];
@@ -60,17 +58,12 @@ static const char *line_of(s2s__cap cap)
 
 static void turn_away(s2s_federation *f, s2s__cap cap, const char *address)
 {
-    char since[24]; /* the last line */
-    s2s_time now = uv_now(f->loop);
-    uint64_t *count = count_of(f, cap);
-    s2s__told *told = &f->told_away[cap];
-    ++*count;
-    if (told->count > 0 && now - told->at < TELL_MS)
+    char count[S2S__COUNT_MAX];
+    ++*count_of(f, cap);
+    if (!s2s__report_due(f, &f->told_away[cap], count))
         return;
-    (void)snprintf(since, sizeof since, "%llu", (unsigned long long)(*count - told->count));
-    s2s_field fields[] = {{"address", s2s_str_of(address)}, {"count", s2s_str_of(since)}};
+    s2s_field fields[] = {{"address", s2s_str_of(address)}, {"count", s2s_str_of(count)}};
     s2s__log(f->env, S2S_LOG_WARN, line_of(cap), fields, sizeof fields / sizeof *fields);
-    *told = (s2s__told){.at = now, .count = *count};
 }
 
 /* -- counting ------------------------------------------------------------------------------------------ */

@@ -6,7 +6,21 @@
 
 #include "protocol/log.h"
 
-enum { FIELDS_MAX = 24 };
+enum {
+    FIELDS_MAX = 24,
+    TELL_MS = 10000, /* between two lines about what a flood may cause: it is not to fill the log */
+};
+
+bool s2s__report_due(const s2s_federation *f, s2s__told *told, char count[S2S__COUNT_MAX])
+{
+    s2s_time now = uv_now(f->loop);
+    told->untold++;
+    if (now < told->next)
+        return false;
+    (void)snprintf(count, S2S__COUNT_MAX, "%llu", (unsigned long long)told->untold);
+    *told = (s2s__told){.next = now + TELL_MS};
+    return true;
+}
 
 typedef struct line {
     s2s_field fields[FIELDS_MAX];
@@ -151,8 +165,6 @@ static bool goes_on(const s2s__stream *s)
     return s->dial && s->connection && !s->f->stopping && (s->end == S2S__END_TO_DIALBACK || s2s__dial_has_more(s->dial));
 }
 
-/* One line per failure: a refused certificate has had its own, and a connection that never said who it is
- * is not worth one. */
 static const char *outcome_word(s2s_dialback_outcome outcome)
 {
     switch (outcome) {
@@ -186,6 +198,14 @@ void s2s__report_question(const s2s__stream *s, s2s_str local, s2s_str remote, s
     write_line(s, S2S_LOG_INFO, "dialback key asked about", &l);
 }
 
+/* Its peer spoke TLS, but did not get as far as to say who it is: perhaps our certificate does not please it, or has nothing that both sides speak. */
+static bool is_nameless_in_tls(const s2s__stream *s)
+{
+    const s2s__pump *pump = s->connection && !s->remote ? s2s__connection_pump(s->connection) : NULL;
+    return pump && s2s__pump_heard(pump);
+}
+
+/* One line per failure: a refused certificate has had its own, and a connection that never said anything is not worth one. */
 static s2s_level level_of(const s2s__stream *s)
 {
     if (s->established)
@@ -197,7 +217,7 @@ static s2s_level level_of(const s2s__stream *s)
 
 void s2s__report_closed(const s2s__stream *s, const s2s_close *close)
 {
-    char cause[S2S_TEXT_MAX], count[24];
+    char cause[S2S_TEXT_MAX], count[S2S__COUNT_MAX], since[S2S__COUNT_MAX];
     s2s_stream_info info;
     s2s__stream_info(s, &info);
     (void)snprintf(count, sizeof count, "%zu", info.unacknowledged);
@@ -217,7 +237,12 @@ void s2s__report_closed(const s2s__stream *s, const s2s_close *close)
         add_word(&l, "next", "another address is tried");
     else if (s->dial && s2s__dial_failures(s->dial) > 1)
         add_word(&l, "tried", s2s__dial_tried(s->dial));
-    write_line(s, level_of(s), s->established ? "stream closed" : "stream failed", &l);
+    s2s_level level = level_of(s);
+    if (is_nameless_in_tls(s) && s2s__report_due(s->f, &s->f->told_nameless, since)) {
+        add_word(&l, "count", since);
+        level = S2S_LOG_INFO;
+    }
+    write_line(s, level, s->established ? "stream closed" : "stream failed", &l);
     if (s->f->ops->stream)
         s->f->ops->stream(s->f->user, &info, close);
 }

@@ -36,6 +36,7 @@ struct s2s__pump {
     uint32_t header_len, body_left; /* ...and what is missing of that record's body, when all of it has */
     uint32_t whole;   /* records that GnuTLS was given to their end and may not have read */
     enum state state;
+    bool heard;       /* GnuTLS was given something */
     bool eof;         /* TCP has ended: `in` will not grow */
     bool peer_closed; /* close_notify came */
     bool closed;      /* ours was sent */
@@ -55,6 +56,7 @@ static size_t waiting(const s2s__pump *p)
 /* Follows where records end, in what GnuTLS is given. */
 static void count_records(s2s__pump *p, const uint8_t *bytes, size_t len)
 {
+    p->heard = p->heard || len > 0;
     while (len > 0) {
         size_t step = 1;
         if (p->header_len < RECORD_HEADER) {
@@ -555,6 +557,11 @@ s2s_str s2s__pump_alpn(const s2s__pump *p)
 const char *s2s__pump_error(const s2s__pump *p)
 {
     return p->error ? p->error : p->state == BROKEN ? "out of memory" : "";
+}
+
+bool s2s__pump_heard(const s2s__pump *p)
+{
+    return p->heard;
 }
 
 int s2s__pump_alert(const s2s__pump *p)

@@ -95,6 +95,8 @@ const char *s2s__pump_cipher(const s2s__pump *p);
 /* The protocol that ALPN agreed on; absent: none. Valid as long as the pump. */
 s2s_str s2s__pump_alpn(const s2s__pump *p);
 
+/* Whether anything of the peer's has come to TLS. */
+bool s2s__pump_heard(const s2s__pump *p);
 /* One sentence about the failure; "" if there is none. Valid as long as the pump. */
 const char *s2s__pump_error(const s2s__pump *p);
 /* The number of the fatal alert that the peer sent (RFC 8446 section 6), -1 if none. */

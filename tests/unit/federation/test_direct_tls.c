@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "transport/address.h"
 #include "two_nodes.h"
 
 static net n;
@@ -73,6 +74,37 @@ Test(direct_tls, the_two_ways_do_not_mix)
     net_until(&n, &n.a.count, 2);
     cr_expect_eq(n.b.count, 0u, "DN-05");
     cr_expect_eq(n.a.established, 0u, "DN-05");
+    net_end(&n);
+}
+
+/* Somebody connects, says this, and is gone; until b has a line about it. */
+static void speak(const void *bytes, size_t len)
+{
+    struct sockaddr_storage to;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    cr_assert_geq(fd, 0);
+    cr_assert_eq(s2s__address_parse(s2s_str_of(n.b.address), &to), S2S_OK);
+    cr_assert_eq(connect(fd, (const struct sockaddr *)&to, sizeof(struct sockaddr_in)), 0);
+    cr_assert_eq(send(fd, bytes, len, 0), (ssize_t)len);
+    (void)close(fd);
+    n.b.t.last_log[0] = '\0';
+    while (!strstr(n.b.t.last_log, "stream failed"))
+        (void)uv_run(&n.loop, UV_RUN_NOWAIT);
+}
+
+Test(direct_tls, who_fails_in_tls_before_it_is_named_has_a_line_in_a_while)
+{
+    begin();
+    speak("", 0);
+    cr_expect_null(strstr(n.b.t.last_log, "info "), "nothing came: %s", n.b.t.last_log);
+    speak("\x16\x03\x01", 3);
+    cr_expect_eq(strstr(n.b.t.last_log, "info stream failed"), n.b.t.last_log, "%s", n.b.t.last_log);
+    cr_expect_not_null(strstr(n.b.t.last_log, " direction=in address=127.0.0.1:"), "%s", n.b.t.last_log);
+    cr_expect_not_null(strstr(n.b.t.last_log, " text=TLS handshake failed: "), "%s", n.b.t.last_log);
+    cr_expect_not_null(strstr(n.b.t.last_log, " count=1"), "%s", n.b.t.last_log);
+    speak("GET / HTTP/1.0\r\n\r\n", 18);
+    cr_expect_eq(strstr(n.b.t.last_log, "debug stream failed"), n.b.t.last_log, "not again so soon: %s", n.b.t.last_log);
+    cr_expect_null(strstr(n.b.t.last_log, " count="), "%s", n.b.t.last_log);
     net_end(&n);
 }
 
