@@ -96,10 +96,27 @@ static s2s_err new_name(const s2s_setup *setup, s2s_str domain, char name[S2S_DO
     return S2S_OK;
 }
 
-/* Takes over `identity`; `err` is how it was read, and `file` where. */
-static s2s_err add_identity(s2s_setup *setup, const char *name, const char *file, s2s__identity *identity, s2s_err err,
-                            char why[S2S_TEXT_MAX])
+/* A certificate chain and its key: files, or what would stand in them. */
+typedef struct source {
+    const char *certificate_file, *key_file; /* NULL: not from files */
+    s2s_bytes certificate, key;
+} source;
+
+static s2s_err read_identity(const s2s_env *env, const source *from, s2s__identity **out, char why[S2S_TEXT_MAX])
 {
+    return from->certificate_file ? s2s__identity_load(env, from->certificate_file, from->key_file, out, why)
+                                  : s2s__identity_read(env, from->certificate, from->key, out, why);
+}
+
+static s2s_err add_domain(s2s_setup *setup, s2s_str domain, const source *from, char why[S2S_TEXT_MAX])
+{
+    char name[S2S_DOMAIN_MAX + 1];
+    const char *file = from->certificate_file ? from->certificate_file : "";
+    s2s__identity *identity = NULL;
+    s2s_err err = new_name(setup, domain, name, why);
+    if (err != S2S_OK)
+        return err;
+    err = read_identity(setup->env, from, &identity, why);
     if (err != S2S_OK)
         return err == S2S_E_NOMEM ? s2s__refuse(why, err, "%s", s2s_strerror(err)) : S2S_E_INVAL;
     if (!s2s__identity_covers(identity, s2s_str_of(name))) {
@@ -113,27 +130,15 @@ static s2s_err add_identity(s2s_setup *setup, const char *name, const char *file
 s2s_err s2s_setup_add_domain(s2s_setup *setup, s2s_str domain, const char *certificate_file, const char *key_file,
                              char why[S2S_TEXT_MAX])
 {
-    char name[S2S_DOMAIN_MAX + 1];
-    s2s__identity *identity = NULL;
-    s2s_err err = new_name(setup, domain, name, why);
-    if (err != S2S_OK)
-        return err;
     if (!certificate_file || !key_file)
-        return s2s__refuse(why, S2S_E_INVAL, "%s: a certificate file and a key file are needed", name);
-    err = s2s__identity_load(setup->env, certificate_file, key_file, &identity, why);
-    return add_identity(setup, name, certificate_file, identity, err, why);
+        return s2s__refuse(why, S2S_E_INVAL, "%.*s: a certificate file and a key file are needed", S2S_FMT(domain));
+    return add_domain(setup, domain, &(source){.certificate_file = certificate_file, .key_file = key_file}, why);
 }
 
 s2s_err s2s_setup_add_domain_pem(s2s_setup *setup, s2s_str domain, s2s_bytes certificate, s2s_bytes key,
                                  char why[S2S_TEXT_MAX])
 {
-    char name[S2S_DOMAIN_MAX + 1];
-    s2s__identity *identity = NULL;
-    s2s_err err = new_name(setup, domain, name, why);
-    if (err != S2S_OK)
-        return err;
-    err = s2s__identity_read(setup->env, certificate, key, &identity, why);
-    return add_identity(setup, name, "", identity, err, why);
+    return add_domain(setup, domain, &(source){.certificate = certificate, .key = key}, why);
 }
 
 s2s_err s2s_setup_keep_domain(s2s_setup *setup, const s2s_federation *f, s2s_str domain)

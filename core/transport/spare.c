@@ -3,6 +3,7 @@
 #include "transport/spare.h"
 
 #include "protocol/buf.h"
+#include "transport/socket.h"
 
 typedef enum spare_state {
     SPARE_FREE,
@@ -15,12 +16,7 @@ struct s2s__spare {
     const s2s_env *env;
     uv_stream_t *listener;
     spare_state state;
-    union {
-        uv_handle_t handle;
-        uv_stream_t stream;
-        uv_tcp_t tcp;
-        uv_pipe_t pipe;
-    } io;
+    s2s__socket io;
 };
 
 s2s__spare *s2s__spare_new(const s2s_env *env)
@@ -49,9 +45,7 @@ void s2s__spare_turn_away(s2s__spare *spare, uv_stream_t *listener)
         spare->state = SPARE_CLOSING_ONE_WAITS;
         return;
     }
-    int status = listener->type == UV_NAMED_PIPE ? uv_pipe_init(listener->loop, &spare->io.pipe, 0)
-                                                 : uv_tcp_init(listener->loop, &spare->io.tcp);
-    if (status < 0)
+    if (s2s__socket_init(&spare->io, listener->loop, listener->type) < 0)
         return; /* neither fails without flags */
     spare->io.handle.data = spare;
     (void)uv_accept(listener, &spare->io.stream);

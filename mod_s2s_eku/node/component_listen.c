@@ -10,6 +10,7 @@
 #include "listen_fd.h"
 #include "protocol/buf.h"
 #include "transport/address.h"
+#include "transport/socket.h"
 #include "transport/spare.h"
 #include "unix_socket.h"
 
@@ -19,12 +20,7 @@ struct component_listener {
     component_listener *next;
     component_listeners *owner;
     s2s__spare *spare;
-    union {
-        uv_handle_t handle;
-        uv_stream_t stream;
-        uv_tcp_t tcp;
-        uv_pipe_t pipe;
-    } io;
+    s2s__socket io;
     unix_socket socket;
 };
 
@@ -99,7 +95,7 @@ static int init_handle(const component_listeners *c, component_listener *l, cons
     bool is_unix = at->path != NULL;
     if (at->fd >= 0 && getsockopt(at->fd, SOL_SOCKET, SO_DOMAIN, &family, &len) == 0)
         is_unix = family == AF_UNIX;
-    return is_unix ? uv_pipe_init(c->loop, &l->io.pipe, 0) : uv_tcp_init(c->loop, &l->io.tcp);
+    return s2s__socket_init(&l->io, c->loop, is_unix ? UV_NAMED_PIPE : UV_TCP);
 }
 
 /* Takes the descriptor over in any case. */

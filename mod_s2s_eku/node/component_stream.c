@@ -14,6 +14,7 @@
 #include "protocol/xml/ns.h"
 #include "s2s/addr.h"
 #include "transport/address.h"
+#include "transport/socket.h"
 
 enum { SHA1_BYTES = 20, KEEPALIVE_SECONDS = 120, WRITE_PIECES = 64, FRAME_MAX = 4096 };
 enum { GATHERED_MAX = 32768 }; /* what a loop turn brings is sent when it is over, or when so much is there: before a component with
@@ -34,12 +35,7 @@ struct component_stream {
     const s2s_env *env;
     const component_stream_ops *ops;
     void *user;
-    union {
-        uv_handle_t handle;
-        uv_stream_t stream;
-        uv_tcp_t tcp;
-        uv_pipe_t pipe;
-    } io;
+    s2s__socket io;
     uv_timer_t timer;
     uv_idle_t turn;      /* active while there is something to do in the next loop turn */
     uv_write_t write_req;
@@ -554,14 +550,6 @@ const char *component_stream_address(const component_stream *s)
     return s->address;
 }
 
-static int init_handle(component_stream *s, uv_stream_t *listener)
-{
-    s->io.handle.data = s;
-    if (listener->type == UV_NAMED_PIPE)
-        return uv_pipe_init(listener->loop, &s->io.pipe, 0);
-    return uv_tcp_init(listener->loop, &s->io.tcp);
-}
-
 static void note_address(component_stream *s)
 {
     struct sockaddr_storage peer;
@@ -586,7 +574,7 @@ s2s_err component_stream_accept(const s2s_env *env, uv_stream_t *listener, char 
     component_queue_init(&s->queue, env);
     if ((err = s2s__reader_new(env, NS_COMPONENT, &s->reader)) != S2S_OK)
         goto fail;
-    if (init_handle(s, listener) < 0) {
+    if (s2s__socket_init(&s->io, listener->loop, listener->type) < 0) {
         err = S2S_E_IO;
         goto fail;
     }
