@@ -132,10 +132,8 @@ static void no_room(void *arg)
 /* What is open on the loop of a worker that has no federation (any more). */
 static void close_loop(worker *one)
 {
-    if (one->has_handles) {
-        uv_close((uv_handle_t *)&one->wake, NULL);
-        uv_close((uv_handle_t *)&one->flush, NULL);
-    }
+    if (one->has_handles)
+        workers__close(one);
     if (one->has_loop)
         uv_run(&one->loop, UV_RUN_DEFAULT);
 }
@@ -205,14 +203,13 @@ s2s_err workers_listen_fd(workers *w, int fd, s2s_tls_start tls, char bound[S2S_
 /* -- life ---------------------------------------------------------------------------------------------- */
 
 /* What was delivered before on_turn() has gone to its component's socket or queue by now (component_stream.c flushes in between), or to
- * another lane: it may be acknowledged. Earlier, a peer could drop what dies here unseen with the process. */
+ * another lane: it may be acknowledged. Earlier, a peer could drop what dies here unseen with the process. The worker looks for it. */
 static void tell_taken(worker *one)
 {
     if (one->flushed == one->told)
         return;
     one->told = one->flushed;
     atomic_store(&one->taken, one->flushed);
-    (void)uv_async_send(&one->wake);
 }
 
 static void on_flush(uv_prepare_t *prepare)

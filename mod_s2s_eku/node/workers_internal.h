@@ -32,6 +32,8 @@ typedef struct worker {
     uv_thread_t thread;
     uv_loop_t loop;
     uv_prepare_t flush;
+    uv_check_t turn;
+    uv_timer_t look;      /* at `taken`, while something is not safe and nothing else makes the loop turn */
     uv_async_t wake;      /* on its loop */
     uv_async_t main_wake; /* on the main loop */
     lane down, up;        /* from the main loop, and to it */
@@ -50,6 +52,7 @@ typedef struct worker {
     bool halted;
     uint64_t written;                    /* deliveries into the lane up */
     uint64_t unwritten, unwritten_taken; /* those that did not get into it; and of these, those that no unsafe one came before */
+    uint64_t safe;                       /* of all: what the federation was told */
     /* the main loop's */
     unsigned bits; /* of up_bits, kept until the lane up is empty */
     bool sender_waits_room;
@@ -92,6 +95,7 @@ static inline worker *workers__owner(const workers *w, s2s_str remote)
 extern const s2s_federation_ops WORKERS__OPS; /* with several workers; the user is the worker */
 s2s_err workers__begin(worker *one);          /* lanes and handles of one that will have a thread */
 s2s_err workers__start(worker *one);
+void workers__close(worker *one);             /* the handles of its loop */
 void workers__run(worker *one);               /* what the thread does, until the federation has stopped */
 /* workers.c */
 void workers__ended(worker *one);  /* worker 0 has stopped */

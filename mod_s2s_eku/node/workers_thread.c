@@ -3,6 +3,10 @@
 #include "protocol/buf.h"
 #include "workers_internal.h"
 
+/* What the main loop has made safe is looked at in each turn, and so long after the last news of it where the loop does not turn: under
+ * load it does, and to wake it up for that alone put a thread to sleep and woke it once more for some 500 stanzas. */
+enum { LOOK_MS = 5 };
+
 static bool is_first(const worker *one)
 {
     return one->number == 0;
@@ -121,7 +125,21 @@ static void take(worker *one)
     uint64_t taken = atomic_load(&one->taken);
     if (taken == one->written)
         one->unwritten_taken = one->unwritten;
-    s2s_federation_taken(one->f, taken + one->unwritten_taken);
+    if (taken + one->unwritten_taken == one->safe)
+        return;
+    one->safe = taken + one->unwritten_taken;
+    uv_timer_stop(&one->look); /* on_flush() starts it anew */
+    s2s_federation_taken(one->f, one->safe);
+}
+
+static void on_turn(uv_check_t *turn)
+{
+    take(turn->data);
+}
+
+static void on_look(uv_timer_t *look)
+{
+    take(look->data);
 }
 
 static void halt(worker *one)
@@ -137,7 +155,6 @@ static void on_wake(uv_async_t *wake)
     atomic_fetch_add(&one->turns, 1);
     unsigned bits = atomic_exchange(&one->down_bits, 0); /* first: what was written before them is read before they count */
     (void)lane_read(&one->down, send_out, tell_room, one);
-    take(one);
     if (bits & WORKER_SLOW)
         workers__slow_look(one);
     if (bits & WORKER_HALT)
@@ -152,6 +169,8 @@ static void on_flush(uv_prepare_t *prepare)
 {
     worker *one = prepare->data;
     lane_flush(&one->up);
+    if (one->safe != one->written + one->unwritten && !uv_is_active((const uv_handle_t *)&one->look))
+        uv_timer_start(&one->look, on_look, LOOK_MS, 0);
 }
 
 void workers__run(worker *one)
@@ -177,6 +196,14 @@ static void on_main_wake(uv_async_t *wake)
     workers__read(wake->data);
 }
 
+void workers__close(worker *one)
+{
+    uv_close((uv_handle_t *)&one->wake, NULL);
+    uv_close((uv_handle_t *)&one->flush, NULL);
+    uv_close((uv_handle_t *)&one->turn, NULL);
+    uv_close((uv_handle_t *)&one->look, NULL);
+}
+
 s2s_err workers__begin(worker *one)
 {
     if (uv_loop_init(&one->loop) < 0)
@@ -190,12 +217,14 @@ s2s_err workers__begin(worker *one)
         return S2S_E_NOMEM;
     uv_prepare_init(&one->loop, &one->flush);
     uv_prepare_start(&one->flush, on_flush);
+    uv_check_init(&one->loop, &one->turn);
+    uv_check_start(&one->turn, on_turn);
+    uv_timer_init(&one->loop, &one->look);
     if (uv_async_init(one->w->loop, &one->main_wake, on_main_wake) < 0) {
-        uv_close((uv_handle_t *)&one->wake, NULL);
-        uv_close((uv_handle_t *)&one->flush, NULL);
+        workers__close(one);
         return S2S_E_NOMEM;
     }
-    one->wake.data = one->flush.data = one->main_wake.data = one;
+    one->wake.data = one->flush.data = one->turn.data = one->look.data = one->main_wake.data = one;
     one->has_handles = true;
     return S2S_OK;
 }
