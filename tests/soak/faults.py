@@ -90,7 +90,7 @@ class Darkness(Repeated):
 
     def act(self):
         for flow in self._flows:  # over streams that stand: negotiations have their own limit, which is long here
-            flow.wait_for_all_sent_so_far("a stream that can go dark")
+            flow.wait_for_a_new_one("a stream that can go dark")
         for relay in self._relays:
             relay.darken()
         for flow in self._flows:

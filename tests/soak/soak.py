@@ -92,12 +92,6 @@ class Node(kill.Node):
     def streams(self):
         return json.loads(self.ctl("status", "--json"))["streams"]
 
-    def wait_for_no_streams(self):
-        try:
-            kill.wait_until(f"{self.domain} to close its streams", lambda: not self.streams(), lambda: len(self.streams()))
-        except kill.Failure as failure:
-            raise kill.Failure(f"{failure}: {json.dumps(self.streams()[:8])}") from None
-
 
 class Flow:
     """Numbered messages from a component to another one."""
@@ -114,6 +108,12 @@ class Flow:
     def wait_for_all_sent_so_far(self, what):
         last = self.sender.sent - 1
         kill.wait_until(f"{what}, {self.what}", lambda: max([self.receiver.highest, *self.sender.bounced[-1:]]) >= last,
+                        lambda: len(self.receiver.numbers) + len(self.sender.bounced))
+
+    def wait_for_a_new_one(self, what):
+        """One that is sent from now on arrives: a stream stands."""
+        new = self.sender.sent
+        kill.wait_until(f"{what}, {self.what}", lambda: self.receiver.highest >= new,
                         lambda: len(self.receiver.numbers) + len(self.sender.bounced))
 
     def wait_for_each_one(self):
@@ -205,17 +205,31 @@ class Soak:
                 held_back.enter_context(fault.at_work)
             return self.at_rest(flows)
 
+    def close_streams(self):
+        """Each is told to close once. One may stand only later: for the chatter's last word, or for what comes again as the
+        acknowledgement was lost."""
+        told, left = set(), []
+
+        def none_left():
+            left[:] = [(node, s) for node in self.steady for s in node.streams()]
+            fresh = [(node, s) for node, s in left if s["remote"] and (node.domain, s["id"]) not in told
+                     and (not told or s["state"] == "established")]
+            told.update((node.domain, s["id"]) for node, s in fresh)
+            for node, remote in {(node, s["remote"]) for node, s in fresh}:
+                node.ctl("close", remote)
+            return not left
+        try:
+            kill.wait_until("streams to close", none_left, lambda: len(left))
+        except kill.Failure as failure:
+            raise kill.Failure(f"{failure}: {json.dumps([(node.domain, s) for node, s in left[:8]])}") from None
+
     def at_rest(self, flows):
         self.talking.clear()
         for flow in flows:
             flow.sender.rest()
         for flow in flows:
             flow.wait_for_each_one()
-        for node in self.steady:
-            for remote in {s["remote"] for s in node.streams() if s["remote"]}:
-                node.ctl("close", remote)
-        for node in self.steady:
-            node.wait_for_no_streams()
+        self.close_streams()
         held = [relay.held for relay in self.dark]
         kill.wait_until("connections in the dark to be given up", lambda: not any(r.held for r in self.dark), lambda: held)
         seen = {node.domain: samples.sample(node.metrics()) for node in self.steady}
