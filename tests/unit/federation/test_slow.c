@@ -118,3 +118,48 @@ Test(federation_slow, a_stream_that_waits_can_break_and_its_stanzas_come_on_the_
     net_until(&n, &n.b.count, 4);
     cr_expect(strstr(node_last(&n.b), "message  3 "));
 }
+
+static void send_large(int number)
+{
+    static char inner[16384]; /* of more than one record */
+    char id[16];
+    (void)snprintf(id, sizeof id, "%d", number);
+    (void)snprintf(inner, sizeof inner, "<body>%016000d</body>", number);
+    s2s_stanza st = {.kind = S2S_MESSAGE, .from = S2S_STR("x@a.example"), .to = S2S_STR("y@b.example"), .id = s2s_str_of(id),
+                     .attrs = S2S_STR(""), .inner = s2s_str_of(inner)};
+    cr_assert_eq(s2s_federation_send(n.a.f, &st), S2S_OK);
+}
+
+/* Else who keeps it could neither deliver it nor send it back: we are about to end. */
+Test(federation_slow, what_is_held_at_our_end_comes_but_is_not_acknowledged)
+{
+    enum { SENT = 8 };
+    n.a.t.env.limits.reroute_ms = 0; /* what was not acknowledged comes back at once */
+    send_from(&n.a, "b.example", 0);
+    net_until(&n, &n.b.count, 1);
+    cr_assert_eq(s2s_federation_pause_to(n.b.f, S2S_STR("b.example")), S2S_OK);
+    for (int i = 1; i < SENT; i++)
+        send_large(i);
+    net_until(&n, &n.b.count, 2);
+    size_t before = n.b.count;
+    cr_assert_lt(before, (size_t)SENT);
+    s2s_federation_stop(n.b.f);
+    net_until(&n, &n.b.count, SENT);
+    net_until(&n, &n.a.count, SENT - before);
+    cr_expect_eq(n.a.count, SENT - before, "what was delivered before is acknowledged");
+    cr_expect(strstr(n.a.received[0], "error") && strstr(n.a.received[0], "remote-server-timeout"), "SM-06: %s", n.a.received[0]);
+}
+
+Test(federation_slow, a_pause_of_all_ends_with_the_stop)
+{
+    send_from(&n.a, "b.example", 0);
+    net_until(&n, &n.b.count, 1);
+    s2s_federation_pause(n.b.f);
+    send_from(&n.a, "b.example", 1);
+    send_from(&n.a, "c.example", 1);
+    send_from(&n.b, "a.example", 1);
+    net_until(&n, &n.a.count, 1);
+    cr_expect_leq(n.b.count, 2u, "at most the first one of a new stream");
+    s2s_federation_stop(n.b.f);
+    net_until(&n, &n.b.count, 3);
+}
