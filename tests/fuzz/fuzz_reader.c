@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* fuzz_reader.c: the XML reader. The first byte: content namespace and chunk size; 0xff in the rest: a stream restart.
  *
- * All is read twice, the second time byte by byte, so that expat sees what else is read without it (plain text, plain stanzas): what is
- * said must be the same. */
+ * All is read twice, first with a rest behind each piece where that may be, then byte by byte, so that expat sees what else is read without
+ * it (plain text, plain elements): what is said must be the same. */
 #include "fuzz/fuzz.h"
 
 #include <string.h>
@@ -77,7 +77,15 @@ static void drain(s2s__reader *r, said *s)
     }
 }
 
-static void read_all(fuzz_input in, uint8_t how, size_t most, said *s)
+static void rest(s2s__reader **r)
+{
+    s2s__rested *rested = s2s__reader_rest(*r);
+    if (rested)
+        *r = s2s__reader_wake(rested);
+    fuzz_must(*r != NULL);
+}
+
+static void read_all(fuzz_input in, uint8_t how, size_t most, bool rests, said *s)
 {
     test_env t;
     s2s__reader *r = NULL;
@@ -96,6 +104,8 @@ static void read_all(fuzz_input in, uint8_t how, size_t most, said *s)
             break;
         }
         drain(r, s);
+        if (rests)
+            rest(&r);
         if (in.left > 0 && in.at[0] == RESTART) {
             (void)fuzz_byte(&in);
             if (s2s__reader_restart(r, (how & 4) != 0) != S2S_OK)
@@ -111,8 +121,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_input in = {data, size};
     uint8_t how = fuzz_byte(&in);
     said pieces = {.len = 0}, bytes = {.len = 0};
-    read_all(in, how, how >> 4 ? (size_t)(how >> 4) * PIECE : SIZE_MAX, &pieces);
-    read_all(in, how, 1, &bytes);
+    read_all(in, how, how >> 4 ? (size_t)(how >> 4) * PIECE : SIZE_MAX, true, &pieces);
+    read_all(in, how, 1, false, &bytes);
     bool limited = pieces.limited || bytes.limited;
     for (size_t i = 0; !limited && (i < pieces.len || i < bytes.len); i++)
         fuzz_must(i < pieces.len && i < bytes.len && pieces.items[i] == bytes.items[i]);

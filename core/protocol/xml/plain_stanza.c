@@ -7,11 +7,10 @@
 
 #include "protocol/xml/ns.h"
 #include "protocol/xml/plain_text.h"
-#include "protocol/xml/tree.h"
 
 #define NS_XMLNS "http://www.w3.org/2000/xmlns/"
 
-enum { DEPTH_MAX = 16, ATTRIBUTES_MAX = 12 }; /* more is left to expat: they bound what stands on the stack */
+enum { DEPTH_MAX = 16 }; /* more is left to expat: it bounds what stands on the stack */
 
 /* What a byte can be. */
 enum { FIRST = 1, NAME = 2, STOPS = 4 /* a value at it, to be looked at */ };
@@ -27,7 +26,7 @@ typedef struct attribute {
 
 typedef struct tag {
     s2s_str name;
-    attribute attributes[ATTRIBUTES_MAX];
+    attribute attributes[S2S__PLAIN_ATTRIBUTES_MAX];
     size_t len;
     bool empty;
 } tag;
@@ -276,18 +275,53 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+static scan begin(const uint8_t *p, size_t len, const char *content_ns, const s2s_limits *limits)
+{
+    return (scan){.at = p,
+                  .end = p + len,
+                  .content_ns = content_ns,
+                  .depth_max = smaller(DEPTH_MAX, limits->xml_depth > 0 ? limits->xml_depth - 1 : 0), /* the stream's is one more */
+                  .attributes_max = smaller(S2S__PLAIN_ATTRIBUTES_MAX, limits->xml_attributes)};
+}
+
+static bool take_start(scan *s, tag *out)
+{
+    return s->depth_max > 0 && take(s, '<') && take_tag(s, out);
+}
+
 size_t s2s__plain_stanza(const uint8_t *p, size_t len, const char *content_ns, const s2s_limits *limits, s2s_stanza *out)
 {
-    scan s = {.at = p,
-              .end = p + len,
-              .content_ns = content_ns,
-              .depth_max = smaller(DEPTH_MAX, limits->xml_depth > 0 ? limits->xml_depth - 1 : 0), /* of the stream's, which is one more */
-              .attributes_max = smaller(ATTRIBUTES_MAX, limits->xml_attributes)};
+    scan s = begin(p, len, content_ns, limits);
     tag t;
     *out = (s2s_stanza){.attrs = S2S_STR(""), .inner = S2S_STR("")};
-    if (s.depth_max == 0 || !take(&s, '<') || !take_tag(&s, &t) || !is_kind(t.name, &out->kind) || !take_routing(&s, &t, out))
+    if (!take_start(&s, &t) || !is_kind(t.name, &out->kind) || !take_routing(&s, &t, out))
         return 0;
     if (!t.empty && !take_inside(&s, t.name, &out->inner))
         return 0;
     return (size_t)(s.at - p);
+}
+
+/* -- other elements --------------------------------------------------------------------------------------- */
+
+size_t s2s__plain_leaf_read(const uint8_t *p, size_t len, const char *content_ns, const s2s_limits *limits, s2s__plain_leaf *out)
+{
+    scan s = begin(p, len, content_ns, limits);
+    tag t;
+    if (!take_start(&s, &t) || !t.empty || !is_plain_inside(&s, &t))
+        return 0;
+    out->node = (s2s__node){.name = t.name};
+    s2s__attr **tail = &out->node.attrs;
+    for (size_t i = 0; i < t.len; i++) {
+        attribute a = t.attributes[i];
+        if (memchr(a.value.ptr, '&', a.value.len) || memchr(a.name.ptr, ':', a.name.len))
+            return 0;
+        if (s2s__str_is(a.name, "xmlns")) {
+            out->node.ns = a.value;
+            continue;
+        }
+        out->attributes[i] = (s2s__attr){.name = a.name, .value = a.value};
+        *tail = &out->attributes[i];
+        tail = &out->attributes[i].next;
+    }
+    return out->node.ns.len > 0 ? (size_t)(s.at - p) : 0;
 }

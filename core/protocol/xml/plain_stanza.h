@@ -3,6 +3,7 @@
 #ifndef S2S_PLAIN_STANZA_H
 #define S2S_PLAIN_STANZA_H
 
+#include "protocol/xml/tree.h"
 #include "s2s/limits.h"
 #include "s2s/stanza.h"
 
@@ -15,5 +16,14 @@
  * and no references, inside no CDATA, no comment, no character reference, no second declaration of `content_ns`; within `limits`' depth and
  * attributes, and within some of its own. Each is well-formed (XML 1.0, Namespaces in XML 1.0). */
 size_t s2s__plain_stanza(const uint8_t *p, size_t len, const char *content_ns, const s2s_limits *limits, s2s_stanza *out);
+
+/* The same for an empty element without references that declares its namespace, another one, itself: as <r/> and <a/> do. The node's
+ * slices are `p`'s; its attributes lie in `out`. */
+enum { S2S__PLAIN_ATTRIBUTES_MAX = 12 }; /* an element with more is not plain */
+typedef struct s2s__plain_leaf {
+    s2s__node node;
+    s2s__attr attributes[S2S__PLAIN_ATTRIBUTES_MAX];
+} s2s__plain_leaf;
+size_t s2s__plain_leaf_read(const uint8_t *p, size_t len, const char *content_ns, const s2s_limits *limits, s2s__plain_leaf *out);
 
 #endif

@@ -7,18 +7,15 @@
 
 #include <string.h>
 
-#include "protocol/xml/plain_stanza.h"
-#include "protocol/xml/rested.h"
 #include "s2s/session.h"
 
 /* -- making and freeing -------------------------------------------------------------------------------- */
 
-s2s_err s2s__reader_new(const s2s_env *env, const char *content_ns, s2s__reader **out)
+s2s__reader *s2s__reader_make(const s2s_env *env, const char *content_ns)
 {
-    s2s_err err = S2S_E_NOMEM;
     s2s__reader *r = s2s__alloc(env, sizeof *r);
     if (!r)
-        return S2S_E_NOMEM;
+        return NULL;
     r->env = env;
     r->content_ns = content_ns;
     r->limit = env->limits.preauth_element_bytes;
@@ -29,13 +26,21 @@ s2s_err s2s__reader_new(const s2s_env *env, const char *content_ns, s2s__reader 
     s2s__buf_init(&r->root, env, S2S__ROOT_TAG_MAX);
     s2s__buf_init(&r->rewritten, env, 8 * (size_t)env->limits.stanza_bytes);
     s2s__start_tag_init(&r->tag, env, content_ns);
-    if ((err = s2s__tree_new(env, &r->tree)) != S2S_OK || (err = s2s__reader_new_parser(r)) != S2S_OK)
-        goto fail;
+    if (s2s__tree_new(env, &r->tree) == S2S_OK)
+        return r;
+    s2s__reader_free(r);
+    return NULL;
+}
+
+s2s_err s2s__reader_new(const s2s_env *env, const char *content_ns, s2s__reader **out)
+{
+    s2s__reader *r = s2s__reader_make(env, content_ns);
+    if (!r || s2s__reader_new_parser(r) != S2S_OK) {
+        s2s__reader_free(r);
+        return S2S_E_NOMEM;
+    }
     *out = r;
     return S2S_OK;
-fail:
-    s2s__reader_free(r);
-    return err;
 }
 
 void s2s__reader_free(s2s__reader *r)
@@ -43,6 +48,7 @@ void s2s__reader_free(s2s__reader *r)
     if (!r)
         return;
     s2s__expat_free(r->env, r->parser);
+    s2s__rested_free(r->rested);
     s2s__tree_free(r->tree);
     s2s__start_tag_free(&r->tag);
     s2s__buf_free(&r->rewritten);
@@ -64,6 +70,8 @@ s2s_err s2s__reader_restart(s2s__reader *r, bool keep_pending)
         r->bad = UTF8_OK;
     }
     s2s__buf_free(&r->root);
+    s2s__rested_free(r->rested);
+    r->rested = NULL;
     r->base = r->given = r->done = r->skipped = r->tag_end = 0;
     r->whole = false;
     r->depth = r->declared = 0;
@@ -202,21 +210,41 @@ static void skip(s2s__reader *r)
     drop_done(r);
 }
 
-/* Expat has dealt with all that it was given and is between two children of the stream: it need not see a plain stanza. */
-static bool take_plain(s2s__reader *r, s2s__item *item)
+/* Expat does not see the next bytes. */
+static void pass_over(s2s__reader *r, size_t n)
 {
-    if (r->depth != 1 || r->given != r->done || r->suspended || !r->tag.default_content)
-        return false;
-    s2s_str rest = slice(r, r->given, s2s__reader_end(r));
-    size_t n = s2s__plain_stanza((const uint8_t *)rest.ptr, rest.len, r->content_ns, &r->env->limits, &r->stanza);
-    if (n == 0 || n > r->limit)
-        return false;
-    if (!r->stanza.lang.ptr)
-        r->stanza.lang = r->header.lang;
     r->given += n;
     r->skipped += n;
     r->done = r->given;
-    *item = (s2s__item){.type = ITEM_STANZA, .stanza = &r->stanza};
+}
+
+static bool is_space(uint8_t c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* Expat has dealt with all that it was given, and what comes is a child of the stream, or space: it need not see what is plain. */
+static bool take_plain(s2s__reader *r, s2s__item *item)
+{
+    if (r->depth != 1 || r->given != r->done || r->suspended)
+        return false;
+    const uint8_t *p = s2s__buf_bytes(&r->buf) + (r->given - r->base);
+    size_t len = (size_t)(s2s__reader_end(r) - r->given), space = 0, n = 0;
+    while (space < len && is_space(p[space])) /* keepalives, RFC 6120 section 4.6.1 */
+        space++;
+    pass_over(r, space);
+    if (r->tag.default_content)
+        n = s2s__plain_stanza(p + space, len - space, r->content_ns, &r->env->limits, &r->stanza);
+    if (n > 0 && n <= r->limit) {
+        if (!r->stanza.lang.ptr)
+            r->stanza.lang = r->header.lang;
+        *item = (s2s__item){.type = ITEM_STANZA, .stanza = &r->stanza};
+    } else if (n == 0 && (n = s2s__plain_leaf_read(p + space, len - space, r->content_ns, &r->env->limits, &r->leaf)) > 0 && n <= r->limit) {
+        *item = (s2s__item){.type = ITEM_NONZA, .node = &r->leaf.node, .tree = r->tree};
+    } else {
+        return false;
+    }
+    pass_over(r, n);
     return true;
 }
 
@@ -273,17 +301,4 @@ bool s2s__reader_at_end(const s2s__reader *r)
     }
     return (rest.len >= sizeof END - 1 && memcmp(rest.ptr, END, sizeof END - 1) == 0) ||
            (rest.len >= sizeof ERROR - 1 && memcmp(rest.ptr, ERROR, sizeof ERROR - 1) == 0);
-}
-
-/* -- for rested.c -------------------------------------------------------------------------------------- */
-
-s2s_str s2s__reader_root(const s2s__reader *r)
-{
-    bool between = r->depth == 1 && r->buf.len == 0 && !r->suspended && !r->open_ready && !r->element_ready;
-    return between && r->bad == UTF8_OK && r->cond == S2S_COND_NONE ? s2s__buf_view(&r->root) : S2S_STR("");
-}
-
-s2s__rested s2s__reader_bounds(const s2s__reader *r)
-{
-    return (s2s__rested){.env = r->env, .content_ns = r->content_ns, .limit = r->limit, .skip_limit = r->skip_limit};
 }

@@ -11,7 +11,6 @@
 #include "protocol/xml/expat_config.h"
 #include "protocol/xml/ns.h"
 #include "protocol/xml/plain_text.h"
-#include "protocol/xml/rested.h"
 
 enum { TEXT_WORTH = 48 }; /* less text is shown to expat: one more call costs as much */
 
@@ -235,6 +234,34 @@ s2s_err s2s__reader_new_parser(s2s__reader *r)
     return S2S_OK;
 }
 
+static void XMLCALL on_start_again(void *user, const XML_Char *name, const XML_Char **atts)
+{
+    s2s__reader *r = user;
+    (void)name;
+    r->depth = 1;
+    r->declared = 0;
+    check(r, s2s__start_tag_root(&r->tag, atts));
+}
+
+/* A parser that knows the stream's start tag, as the one before the rest did: same namespaces, same end tag to come. It was
+ * read before, so that only memory can be missing. */
+static bool go_on_after_rest(s2s__reader *r)
+{
+    s2s_str root = r->rested->root;
+    bool known = false;
+    if (s2s__reader_new_parser(r) == S2S_OK) {
+        r->depth = 0;
+        XML_SetElementHandler(r->parser, on_start_again, NULL);
+        known = s2s__expat_parse(r->env, r->parser, root.ptr, root.len, false) == XML_STATUS_OK && r->depth == 1;
+        XML_SetElementHandler(r->parser, on_start, on_end);
+        XML_SetCharacterDataHandler(r->parser, on_text_between);
+        r->header = s2s__start_tag_header(&r->tag);
+    }
+    if (!known)
+        s2s__reader_fault(r, S2S_COND_INTERNAL_SERVER_ERROR, "out of memory");
+    return known;
+}
+
 void s2s__reader_begin_skip(s2s__reader *r)
 {
     r->skip_seen = r->given;
@@ -333,6 +360,8 @@ static void check_guess(s2s__reader *r)
 bool s2s__reader_run(s2s__reader *r)
 {
     enum XML_Status status;
+    if (!r->parser && r->given < s2s__reader_end(r) && !go_on_after_rest(r))
+        return true;
     if (r->suspended) {
         status = s2s__expat_resume(r->env, r->parser);
     } else {

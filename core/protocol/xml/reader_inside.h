@@ -1,18 +1,31 @@
 /* SPDX-License-Identifier: MIT */
-/* reader_inside.h: what reader.c and reader_expat.c share. */
+/* reader_inside.h: what the files of the reader share. */
 #ifndef S2S_READER_INSIDE_H
 #define S2S_READER_INSIDE_H
 
 #include "protocol/xml/expat_env.h"
+#include "protocol/xml/plain_stanza.h"
 #include "protocol/xml/reader.h"
 #include "protocol/xml/start_tag.h"
 #include "protocol/xml/utf8.h"
 
+/* A longer start tag of the stream is not kept, and such a stream keeps its reader. */
+#define S2S__ROOT_TAG_MAX 2048u
+
+struct s2s__rested {
+    const s2s_env *env;
+    const char *content_ns;
+    size_t limit, skip_limit;
+    s2s_str root, lang; /* the stream's start tag and its language; what they say follows */
+    bool default_content;
+};
+
 struct s2s__reader {
     const s2s_env *env;
     const char *content_ns;
-    XML_Parser parser;
-    s2s__buf root;             /* the stream's start tag as it came; empty: there is none yet, or it is too long */
+    XML_Parser parser;         /* NULL since a rest: nothing has come that is not plain */
+    s2s__rested *rested;       /* NULL: it has not rested since the stream began */
+    s2s__buf root;             /* the stream's start tag as it came; empty: there is none yet, it is too long, or in `rested` */
     s2s__utf8 utf8;
     s2s__utf8_result bad;      /* what follows the bytes in `buf` */
     size_t limit;              /* bytes of one element */
@@ -38,6 +51,7 @@ struct s2s__reader {
 
     s2s__header header;
     s2s_stanza stanza;
+    s2s__plain_leaf leaf;
     s2s_cond cond;             /* the fault that ended reading; S2S_COND_NONE: none */
     const char *why;
 };
@@ -56,6 +70,8 @@ static inline void s2s__reader_fault(s2s__reader *r, s2s_cond cond, const char *
     r->why = why;
 }
 
+/* A reader without a parser. NULL: out of memory. */
+s2s__reader *s2s__reader_make(const s2s_env *env, const char *content_ns);
 /* A new parser, which has seen nothing, instead of the one there is. S2S_OK or S2S_E_NOMEM; then the old one stays. */
 s2s_err s2s__reader_new_parser(s2s__reader *r);
 /* Runs expat to the next item or fault, or to the end of a piece. False: it has seen all there is. */

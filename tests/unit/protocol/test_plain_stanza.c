@@ -158,6 +158,33 @@ Test(plain_stanza, may_come_before_and_behind_what_is_not)
                 OPENED "stanza <message " A ">&#65;</message>;stanza <message " A "/>;nonza {y}x;stanza <message " A "/>;close;");
 }
 
+/* -- other elements ---------------------------------------------------------------------------------------- */
+
+static size_t leaf(const char *in, size_t len, s2s__plain_leaf *out)
+{
+    test_env t;
+    test_env_init(&t);
+    return s2s__plain_leaf_read((const uint8_t *)in, len, NS_SERVER, &t.env.limits, out);
+}
+
+Test(plain_stanza, an_empty_element_that_says_its_namespace_is_plain_too)
+{
+    s2s__plain_leaf out;
+    const char *in = "<a h='5' xmlns='urn:xmpp:sm:3' x=\"'\"/>";
+    cr_assert_eq(leaf(in, strlen(in), &out), strlen(in));
+    cr_expect(s2s__node_is(&out.node, NS_SM, "a"));
+    cr_expect(s2s__str_is(s2s__node_attr(&out.node, "h"), "5") && s2s__str_is(s2s__node_attr(&out.node, "x"), "'"));
+    cr_expect_null(s2s__node_attr(&out.node, "xmlns").ptr);
+    cr_expect_null(out.node.first);
+    for (size_t len = strlen(in); len-- > 0;)
+        cr_expect_eq(leaf(in, len, &out), 0);
+    static const char *const NOT[] = {"<a/>", "<a xmlns=''/>", "<a xmlns='x'></a>", "<a xmlns='x'>", "<a xmlns='jabber:server'/>", "<a xmlns='x' b='&lt;'/>",
+                                      "<a xmlns='x' xml:lang='de'/>", "<a xmlns='x' b:c=''/>", "<b:a xmlns='x'/>", "<a xmlns='x' xmlns='y'/>",
+                                      "<a xmlns='" NS_XML "'/>"};
+    for (size_t i = 0; i < sizeof NOT / sizeof *NOT; i++)
+        cr_expect_eq(leaf(NOT[i], strlen(NOT[i]), &out), 0, "%s", NOT[i]);
+}
+
 /* -- in one piece and byte by byte, when expat sees all of it ---------------------------------------------- */
 
 static uint32_t next_random(uint32_t *state)
@@ -181,6 +208,7 @@ static size_t random_stanzas(uint32_t *state, unsigned oddness, char *out, size_
     static const char *const ODD[] = {"<", ">", "/>", "'", "\"", "&", "&#65;", "]]>", "<!--x-->", "<![CDATA[<x>]]>", "<x a='1' a='2'/>", "<x xmlns='jabber:server'/>",
                                       " a:b=''", "\x01", "\xef\xbf\xbf", "\r", "=", "\t", "</message>", "<s:x/>", "<x xmlns:s='z'/>", " x='1'"};
     size_t len = (size_t)snprintf(out, room, "%s", HEAD);
+    static const char *const BETWEEN[] = {" ", "\r\n", "<r xmlns='urn:x'/>", "<a xmlns='urn:x' h='1'/>", "<a/>", "<a xmlns='urn:x'>text</a>"};
 #define PUT(word) len += (size_t)snprintf(out + len, room - len, "%s", next_random(state) % oddness == 0 ? ANY(ODD) : (word))
     for (unsigned stanzas = 1 + next_random(state) % 3; stanzas > 0; stanzas--) {
         const char *start = ANY(STARTS);
@@ -201,6 +229,8 @@ static size_t random_stanzas(uint32_t *state, unsigned oddness, char *out, size_
         while (open-- > 0)
             PUT("</x>");
         len += (size_t)snprintf(out + len, room - len, "</%s>", start + 1);
+        if (next_random(state) % 4 == 0)
+            PUT(ANY(BETWEEN));
     }
 #undef PUT
     return len;

@@ -43,6 +43,42 @@ Test(reader_rest, all_but_a_few_hundred_bytes_are_given_back)
     cr_assert_not_null(rd.reader);
 }
 
+Test(reader_rest, what_is_plain_needs_no_parser)
+{
+    feed(HEAD);
+    cr_expect(reading_rest(&rd.reader));
+    size_t awake = rd.env.live;
+    feed(" <message from='u@a' to='v@b'/>\n<r xmlns='urn:x'/>\n");
+    cr_expect_leq(rd.env.live, awake + 1, "the buffer, at most: %zu, %zu", awake, rd.env.live);
+    cr_expect(reading_rest(&rd.reader));
+    feed("<message from='u@a' to='v@b'>&#65;</message>");
+    cr_expect_gt(rd.env.live, awake + 5, "a parser: %zu, %zu", awake, rd.env.live);
+    reading_expect(&rd, "rest", 0, OPENED "stanza <message from='u@a' to='v@b'/>;nonza {urn:x}r;stanza <message from='u@a' to='v@b'>&#65;</message>;");
+}
+
+Test(reader_rest, without_memory_for_a_parser_the_stream_ends)
+{
+    for (long n = 0;; n++) {
+        reading one;
+        reading_begin(&one);
+        cr_assert_eq(reading_open(&one, NS_SERVER), S2S_OK);
+        reading_feed(&one, HEAD, strlen(HEAD), 0);
+        cr_expect(reading_rest(&one.reader));
+        reading_feed(&one, " ", 1, 0); /* so that there is a buffer */
+        one.env.fail_after = n;
+        reading_feed(&one, "<?", 2, 0);
+        bool enough = !one.over;
+        reading_expect(&one, "rest", 0, enough ? OPENED : OPENED "error internal-server-error: out of memory;");
+        one.env.fail_after = -1;
+        reading_end(&one);
+        cr_assert_lt(n, 200);
+        if (enough) {
+            cr_expect_gt(n, 5);
+            break;
+        }
+    }
+}
+
 Test(reader_rest, not_within_a_stanza)
 {
     feed(HEAD "<message from='u@a' to='v@b'><body>half");
