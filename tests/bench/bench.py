@@ -140,10 +140,10 @@ class Bench:
 
     # -- what is measured, one run each --
 
-    def stanzas(self, kind, streams, count):
+    def stanzas(self, kind, streams, count, window=1000):
         with Pair(self, kind, domains=streams) as pair:
-            d = pair.load("pair", domains=streams, count=self.scale(count), window=1000)
-        name = f"stanza relayed, {streams} stream{'s' if streams > 1 else ''}"
+            d = pair.load("pair", domains=streams, count=self.scale(count), window=window)
+        name = f"stanza relayed, {streams} stream{'s' if streams > 1 else ''}" + (", one at a time" if window == 1 else "")
         for side in ("A", "B"):
             self.note(f"{name}, {side}", "us CPU", kind, d[side]["cpu_us"])
         self.note(f"{name}, rate", "1/s", kind, d["per_s"])
@@ -226,6 +226,7 @@ class Bench:
             for kind in (FLOOR, NODE):
                 self.stanzas(kind, 1, 300000)
                 self.stanzas(kind, 300, 100000)
+                self.stanzas(kind, 300, 10000, window=1)
                 self.ping(kind)
             self.floor_streams()
             self.setup(own=True)
