@@ -211,6 +211,15 @@ static void XMLCALL on_declaration(void *user, const XML_Char *version, const XM
         abort_parse(r, S2S_COND_NOT_WELL_FORMED, "XML version");
 }
 
+/* Between elements it is no keepalive, even with nothing but whitespace in it; and who stopped to read inside one, to rest or at what
+ * seems to be a stanza, would go on outside. */
+static void XMLCALL on_cdata(void *user)
+{
+    s2s__reader *r = user;
+    if (r->depth == 1)
+        abort_parse(r, S2S_COND_BAD_FORMAT, "text between elements");
+}
+
 static void set_handlers(s2s__reader *r)
 {
     XML_Parser p = r->parser;
@@ -219,6 +228,7 @@ static void set_handlers(s2s__reader *r)
     XML_SetStartNamespaceDeclHandler(p, on_namespace);
     XML_SetCommentHandler(p, on_comment);
     XML_SetProcessingInstructionHandler(p, on_pi);
+    XML_SetStartCdataSectionHandler(p, on_cdata);
     XML_SetStartDoctypeDeclHandler(p, on_doctype);
     XML_SetXmlDeclHandler(p, on_declaration);
 }

@@ -300,10 +300,14 @@ static void write_node(s2s__buf *out, const s2s__node *n, s2s_str from_ns, s2s_s
         s2s__buf_escape(out, n->text);
         return;
     }
-    s2s_str own = !around.ptr && s2s_str_eq(n->ns, from_ns) ? S2S_STR_ABSENT
-                  : n->ns.ptr                               ? n->ns
-                                                            : S2S_STR("");
+    bool xml = s2s__str_is(n->ns, NS_XML); /* it must not be the default (Namespaces in XML 1.0 section 3), and has its prefix everywhere */
+    const char *prefix = xml ? "xml:" : "";
+    s2s_str own = xml                                         ? around
+                  : !around.ptr && s2s_str_eq(n->ns, from_ns) ? S2S_STR_ABSENT
+                  : n->ns.ptr                                 ? n->ns
+                                                              : S2S_STR("");
     s2s__buf_puts(out, "<");
+    s2s__buf_puts(out, prefix);
     s2s__buf_str(out, n->name);
     if (!s2s_str_eq(own, around))
         s2s__buf_attr(out, "xmlns", own);
@@ -316,6 +320,7 @@ static void write_node(s2s__buf *out, const s2s__node *n, s2s_str from_ns, s2s_s
     for (const s2s__node *c = n->first; c; c = c->next)
         write_node(out, c, from_ns, own);
     s2s__buf_puts(out, "</");
+    s2s__buf_puts(out, prefix);
     s2s__buf_str(out, n->name);
     s2s__buf_puts(out, ">");
 }

@@ -45,6 +45,8 @@ static const struct {
     {"ST-24 whitespace between elements", HEAD " \t\r\n" M "/> \n " M "/>\n", OPENED S_M "/>;" S_M "/>;"},
     {"XM-09 text between elements", HEAD M "/>x", ONE "error bad-format: text between elements;"},
     {"XM-09 a reference between elements", HEAD M "/>&#120;", ONE "error bad-format: text between elements;"},
+    {"XM-09 a CDATA section between elements", HEAD M "/><![CDATA[ ]]>" M "/>", ONE "error bad-format: text between elements;"},
+    {"XM-09 in one that seems to be a keepalive", HEAD M "/><![CDATA[ " M "/>", ONE "error bad-format: text between elements;"},
     {"ST-24 a reference to a space", HEAD M "/>&#32;", ONE},
     {"NS-08 nonzas", HEAD "<db:result xmlns:db='jabber:server:dialback'>k</db:result><foo xmlns=''/><bar/>",
      OPENED "nonza {jabber:server:dialback}result;nonza {}foo;nonza {jabber:server}bar;"},

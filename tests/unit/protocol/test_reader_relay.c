@@ -31,6 +31,8 @@ static const struct {
      M "<body/></message>", true},
     {"NS-07 content namespace inside", "<message><body xmlns='jabber:server'>&lt;<b/></body><c/></message>",
      M "<body>&lt;<b/></body><c/></message>", false},
+    {"NS-07 content namespace inside, beside what cannot be without prefix", "<message><body xmlns='jabber:server'/><xml:x><b/></xml:x></message>",
+     "<message xml:lang='de' xmlns:p='urn:p'><body/><xml:x><b/></xml:x></message>", false},
     {"NS-05 content prefixed by the stanza", "<message xmlns:j='jabber:server'><j:body/></message>",
      "<message xml:lang='de' xmlns:j='jabber:server' xmlns:p='urn:p'><body/></message>", false},
     {"NS-06 the root's prefix", "<message><p:x/></message>",
@@ -127,7 +129,7 @@ static void make_attributes(maker *m)
 static void make_inside(maker *m, int depth)
 {
     static const char *const text[] = {"", "x", " \n", "&amp;", "&#x20ac;", "<![CDATA[a<b]]>", "\xc3\xa4", "]]&gt;"};
-    static const char *const names[] = {"body", "x", "p:x", "message", "stream:y"};
+    static const char *const names[] = {"body", "x", "p:x", "message", "stream:y", "xml:x"};
     for (unsigned n = pick(m, 3); n > 0 && depth < 5; n--) {
         const char *name = names[pick(m, sizeof names / sizeof *names)];
         put(m, text[pick(m, sizeof text / sizeof *text)]);

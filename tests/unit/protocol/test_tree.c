@@ -61,6 +61,8 @@ Test(tree, is_written_prefix_free_for_another_content_namespace)
         {"SZ-05 attributes", "<x a='1' xml:lang='de' xmlns:p='urn:p' p:b='2' xmlns:q='urn:q' q:b='3'/>",
          "<x a='1' xml:lang='de' xmlns:naaa='urn:p' naaa:b='2' xmlns:nbaa='urn:q' nbaa:b='3'/>"},
         {"SZ-05 text", "a &amp; b<c/>&#9;<![CDATA[<d>]]>", "a &amp; b<c/>&#9;&lt;d&gt;"},
+        {"NS-07 the namespace that cannot be the default", "<xml:x><y/><z xmlns='urn:z'><xml:a xml:b='1'>c</xml:a></z></xml:x>",
+         "<xml:x><y/><z xmlns='urn:z'><xml:a xml:b='1'>c</xml:a></z></xml:x>"},
         {"NS-03 the stream prefix", "<stream:x/>", "<x xmlns='" NS_STREAMS "'/>"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
