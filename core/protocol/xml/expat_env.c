@@ -9,15 +9,19 @@
 /* Whose memory expat takes in the call that runs now. Per thread, set and cleared around each call: expat's hooks carry
  * no user pointer. */
 static _Thread_local const s2s_env *allocating_for;
-
-static void *hook_malloc(size_t size)
-{
-    return allocating_for->ops->resize(allocating_for->user, NULL, size);
-}
+/* It got none, in that call or the one before. Expat does not always notice: a prefix that it has no memory for becomes an attribute. */
+static _Thread_local bool starved;
 
 static void *hook_realloc(void *ptr, size_t size)
 {
-    return allocating_for->ops->resize(allocating_for->user, ptr, size);
+    void *got = allocating_for->ops->resize(allocating_for->user, ptr, size);
+    starved |= !got && size > 0;
+    return got;
+}
+
+static void *hook_malloc(size_t size)
+{
+    return hook_realloc(NULL, size);
 }
 
 static void hook_free(void *ptr)
@@ -57,23 +61,37 @@ void s2s__expat_free(const s2s_env *env, XML_Parser p)
     allocating_for = outer;
 }
 
+/* Around a call, which may run inside another's handler: what that one lacks, this one does, too. */
+static const s2s_env *begin_call(const s2s_env *env)
+{
+    const s2s_env *outer = allocating_for;
+    starved &= outer != NULL;
+    allocating_for = env;
+    return outer;
+}
+
+static enum XML_Status end_call(const s2s_env *outer, enum XML_Status status)
+{
+    allocating_for = outer;
+    return starved ? XML_STATUS_ERROR : status;
+}
+
 enum XML_Status s2s__expat_parse(const s2s_env *env, XML_Parser p, const char *bytes, size_t len,
                                  bool last)
 {
-    const s2s_env *outer = allocating_for;
-    allocating_for = env;
-    enum XML_Status status = XML_Parse(p, bytes, (int)len, last);
-    allocating_for = outer;
-    return status;
+    const s2s_env *outer = begin_call(env);
+    return end_call(outer, XML_Parse(p, bytes, (int)len, last));
 }
 
 enum XML_Status s2s__expat_resume(const s2s_env *env, XML_Parser p)
 {
-    const s2s_env *outer = allocating_for;
-    allocating_for = env;
-    enum XML_Status status = XML_ResumeParser(p);
-    allocating_for = outer;
-    return status;
+    const s2s_env *outer = begin_call(env);
+    return end_call(outer, XML_ResumeParser(p));
+}
+
+enum XML_Error s2s__expat_error(XML_Parser p)
+{
+    return starved ? XML_ERROR_NO_MEMORY : XML_GetErrorCode(p);
 }
 
 s2s__qname s2s__qname_split(const char *name)

@@ -188,8 +188,8 @@ static bool take_text(scan *s)
             return false;
         switch (*s->at) {
         case '<': return true;
-        case ']': /* not the end of a CDATA section that never began */
-            if (s->end - s->at < 2 || s->at[1] == ']')
+        case ']':
+            if (take_word(s, "]]>", 3)) /* the end of a CDATA section that never began */
                 return false;
             s->at++;
             break;

@@ -281,7 +281,7 @@ void s2s__reader_begin_skip(s2s__reader *r)
 /* What expat's error means on a stream. */
 static void parse_fault(s2s__reader *r)
 {
-    enum XML_Error code = XML_GetErrorCode(r->parser);
+    enum XML_Error code = s2s__expat_error(r->parser);
     switch ((int)code) {
     case XML_ERROR_NO_MEMORY:
         s2s__reader_fault(r, S2S_COND_INTERNAL_SERVER_ERROR, "out of memory");

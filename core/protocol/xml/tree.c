@@ -199,7 +199,7 @@ s2s_err s2s__tree_parse_within(s2s__tree *t, s2s_str decls, s2s_str fragment_tex
         (s2s__expat_parse(t->env, p, h.ptr, h.len, false) != XML_STATUS_OK ||
          s2s__expat_parse(t->env, p, fragment_text.ptr, fragment_text.len, false) != XML_STATUS_OK ||
          s2s__expat_parse(t->env, p, tail.ptr, tail.len, true) != XML_STATUS_OK))
-        err = XML_GetErrorCode(p) == XML_ERROR_NO_MEMORY ? S2S_E_NOMEM : S2S_E_SYNTAX;
+        err = s2s__expat_error(p) == XML_ERROR_NO_MEMORY ? S2S_E_NOMEM : S2S_E_SYNTAX;
     s2s__buf_free(&head);
     s2s__expat_free(t->env, p);
     if (err == S2S_OK)

@@ -82,6 +82,24 @@ Test(expat_env, all_memory_comes_from_the_environment_and_may_fail)
     cr_expect_gt(n, 5);
 }
 
+/* Expat itself would go on, with xmlns:p for an attribute. */
+Test(expat_env, no_lack_of_memory_goes_unnoticed)
+{
+    test_env t;
+    bool failed = true;
+    long n = 0;
+    for (; failed && n < 200; n++) {
+        test_env_init(&t);
+        t.fail_once = true;
+        t.fail_after = n;
+        int count = parse_all(&t, "<a xmlns:p='urn:p' q='' xml:lang='de'/>");
+        failed = t.failed;
+        cr_expect_eq(count, failed ? -1 : 1, "allocation %ld", n);
+        cr_expect_eq(t.live, 0);
+    }
+    cr_expect(n > 5 && n < 200);
+}
+
 typedef struct nested {
     test_env *inner;
     int count;

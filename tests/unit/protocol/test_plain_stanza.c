@@ -51,7 +51,7 @@ static const struct {
     {"<message from=\"o'neill@a\" to='v@b/>'/>", "<message from='o&apos;neill@a' to='v@b/&gt;'/>"},
     {"<message from='\xef\xbc\xa1@a' to='v@\xc3\xa4'/>", NULL},
     {"<message " A ">\n\t<x a='&amp;&lt;&gt;&apos;&quot;\"' xml:lang=''/>\n</message>", NULL},
-    {"<message " A "><body>&amp;&lt;&gt;&apos;&quot;] > ]x ]<x/>]&gt;</body></message>", NULL},
+    {"<message " A "><body>&amp;&lt;&gt;&apos;&quot;] > ]x ]<x/>]&gt; [[x]] ]]&gt;]]</body></message>", NULL},
     {"<message " A "><body>\xe2\x9d\xa4\xef\xb8\x8f \xef\xbf\xbd \xf0\x9f\x98\x80</body></message>", NULL},
     {"<message " A "><x xmlns=''><_a.b-c xmlns='jabber:client'/></x></message>", NULL},
     {"<message " A ">" DEEP_15 ENDS_15 "</message>", NULL},
@@ -95,7 +95,7 @@ static const char *const NOT_PLAIN[] = {
     "<message from='a&amp;b'/>", "<message from='a\tb'/>", "<message\nfrom='a'/>", "<message from = 'a'/>", "<message  from='a'/>", "<message></message >",
     "<message " A ">&#65;</message>", "<message " A ">\r\n</message>", "<message " A "><x a='\t'/></message>",
     "<message " A "><![CDATA[x]]></message>", "<message " A "><!-- x --></message>", "<message " A "><?x?></message>",
-    "<message " A "><x xmlns='jabber:server'/></message>", "<message " A "><x xmlns='a&amp;b'/></message>", "<message " A ">]]</message>",
+    "<message " A "><x xmlns='jabber:server'/></message>", "<message " A "><x xmlns='a&amp;b'/></message>", "<message " A ">]]]></message>",
     "<message " A "><\xc3\xa4/></message>",
     /* more than it has room for */
     "<message " A ">" DEEP_15 "<x/>" ENDS_15 "</message>", "<message " A "><x " TEN " k='' l='' m=''/></message>",
