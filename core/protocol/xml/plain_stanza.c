@@ -140,12 +140,10 @@ static bool is_unique(const tag *t, s2s_str name)
     return true;
 }
 
-/* From behind its < on. */
-static bool take_tag(scan *s, tag *out)
+/* From behind its name on. */
+static bool take_attributes(scan *s, tag *out)
 {
     out->len = 0;
-    if (!take_name(s, &out->name))
-        return false;
     for (;;) {
         bool space = take(s, ' ');
         if (take(s, '>')) {
@@ -222,7 +220,7 @@ static bool take_inside(scan *s, s2s_str name, s2s_str *inner)
                 return false;
             if (depth == 0)
                 return true;
-        } else if (!take_tag(s, &t) || depth == s->depth_max || !is_plain_inside(s, &t)) {
+        } else if (!take_name(s, &t.name) || !take_attributes(s, &t) || depth == s->depth_max || !is_plain_inside(s, &t)) {
             return false;
         } else if (!t.empty) {
             open[depth++] = t.name;
@@ -284,9 +282,9 @@ static scan begin(const uint8_t *p, size_t len, const char *content_ns, const s2
                   .attributes_max = smaller(S2S__PLAIN_ATTRIBUTES_MAX, limits->xml_attributes)};
 }
 
-static bool take_start(scan *s, tag *out)
+static bool take_start(scan *s, s2s_str *name)
 {
-    return s->depth_max > 0 && take(s, '<') && take_tag(s, out);
+    return s->depth_max > 0 && take(s, '<') && take_name(s, name);
 }
 
 size_t s2s__plain_stanza(const uint8_t *p, size_t len, const char *content_ns, const s2s_limits *limits, s2s_stanza *out)
@@ -294,7 +292,7 @@ size_t s2s__plain_stanza(const uint8_t *p, size_t len, const char *content_ns, c
     scan s = begin(p, len, content_ns, limits);
     tag t;
     *out = (s2s_stanza){.attrs = S2S_STR(""), .inner = S2S_STR("")};
-    if (!take_start(&s, &t) || !is_kind(t.name, &out->kind) || !take_routing(&s, &t, out))
+    if (!take_start(&s, &t.name) || !is_kind(t.name, &out->kind) || !take_attributes(&s, &t) || !take_routing(&s, &t, out))
         return 0;
     if (!t.empty && !take_inside(&s, t.name, &out->inner))
         return 0;
@@ -307,7 +305,7 @@ size_t s2s__plain_leaf_read(const uint8_t *p, size_t len, const char *content_ns
 {
     scan s = begin(p, len, content_ns, limits);
     tag t;
-    if (!take_start(&s, &t) || !t.empty || !is_plain_inside(&s, &t))
+    if (!take_start(&s, &t.name) || !take_attributes(&s, &t) || !t.empty || !is_plain_inside(&s, &t))
         return 0;
     out->node = (s2s__node){.name = t.name};
     s2s__attr **tail = &out->node.attrs;
