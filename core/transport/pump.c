@@ -13,6 +13,7 @@
 #define ALPN "xmpp-server" /* XEP-0368 section 3 */
 
 enum { RECORD_MAX = 16384, RECORD_HEADER = 5 }; /* RFC 8446 section 5.1 */
+enum { ALERT = 21, ALERT_LEN = 2, FATAL = 2 };  /* sections 5.1 and 6: a level, and what happened */
 
 /* The output that a step in another thread has room for, beside what waits; it goes on for as often as it takes. */
 enum { STEP_ROOM = 16384 };
@@ -34,6 +35,7 @@ struct s2s__pump {
     s2s_bytes lent;   /* what is behind `in`: the caller's, while it says so */
     uint8_t header[RECORD_HEADER]; /* of the record that GnuTLS was given last, as far as it has come... */
     uint32_t header_len, body_left; /* ...and what is missing of that record's body, when all of it has */
+    uint8_t bare[ALERT_LEN]; /* its body, if it is an alert that is not encrypted */
     uint32_t whole;   /* records that GnuTLS was given to their end and may not have read */
     enum state state;
     bool heard;       /* GnuTLS was given something */
@@ -53,6 +55,12 @@ static size_t waiting(const s2s__pump *p)
     return p->in.len + p->lent.len;
 }
 
+/* Of the last record: an encrypted one is longer than that. */
+static bool is_bare_alert(const s2s__pump *p)
+{
+    return p->header[0] == ALERT && p->header[3] == 0 && p->header[4] == ALERT_LEN;
+}
+
 /* Follows where records end, in what GnuTLS is given. */
 static void count_records(s2s__pump *p, const uint8_t *bytes, size_t len)
 {
@@ -64,7 +72,10 @@ static void count_records(s2s__pump *p, const uint8_t *bytes, size_t len)
             if (p->header_len == RECORD_HEADER)
                 p->body_left = (uint32_t)p->header[3] << 8 | p->header[4];
         } else {
-            step = len < p->body_left ? len : p->body_left;
+            if (is_bare_alert(p))
+                p->bare[ALERT_LEN - p->body_left] = *bytes;
+            else
+                step = len < p->body_left ? len : p->body_left;
             p->body_left -= (uint32_t)step;
         }
         if (p->header_len == RECORD_HEADER && p->body_left == 0) {
@@ -266,12 +277,21 @@ void s2s__pump_free(s2s__pump *p)
 /* --- failures --- */
 
 /* GnuTLS knows names for most alerts only. */
-static void note_alert(s2s__pump *p, char text[S2S_TEXT_MAX])
+static void note_alert(s2s__pump *p, int alert, const char *how, char text[S2S_TEXT_MAX])
 {
-    p->alert = (int)gnutls_alert_get(p->session);
-    const char *name = gnutls_alert_get_name((gnutls_alert_description_t)p->alert);
-    (void)snprintf(text, S2S_TEXT_MAX, "the peer sent TLS alert %d%s%s%s", p->alert,
-                   name ? " (" : "", name ? name : "", name ? ")" : "");
+    p->alert = alert;
+    const char *name = gnutls_alert_get_name((gnutls_alert_description_t)alert);
+    (void)snprintf(text, S2S_TEXT_MAX, "the peer sent TLS alert %d%s%s%s%s", alert, name ? " (" : "", name ? name : "",
+                   name ? ")" : "", how);
+}
+
+/* A TLS 1.3 client that refuses our flight may say so before it has switched its keys (RFC 8446 section 6.2; OpenSSL does), where
+ * GnuTLS takes encrypted records alone. Anybody on the way could write that: it explains a failure and changes nothing else. An
+ * acceptor encrypts all that it sends after its ServerHello, so an initiator believes nothing of the kind. */
+static bool refused_in_clear(const s2s__pump *p, int r)
+{
+    return r == GNUTLS_E_DECRYPTION_FAILED && p->role == S2S_ACCEPTOR && p->state == HANDSHAKING && p->header_len == 0 &&
+           is_bare_alert(p) && p->bare[0] == FATAL;
 }
 
 /* The first failure stays; the peer is told if it was the one at fault. */
@@ -281,8 +301,10 @@ static s2s_err fail(s2s__pump *p, int r)
     char text[S2S_TEXT_MAX];
     bool tell = true;
     if (r == GNUTLS_E_FATAL_ALERT_RECEIVED) {
-        note_alert(p, text);
+        note_alert(p, (int)gnutls_alert_get(p->session), "", text);
         tell = false;
+    } else if (refused_in_clear(p, r)) {
+        note_alert(p, p->bare[1], ", in the clear", text);
     } else if (r == GNUTLS_E_PREMATURE_TERMINATION) {
         (void)snprintf(text, S2S_TEXT_MAX, "cut off without close_notify%s", when);
         tell = false;

@@ -99,7 +99,8 @@ s2s_str s2s__pump_alpn(const s2s__pump *p);
 bool s2s__pump_heard(const s2s__pump *p);
 /* One sentence about the failure; "" if there is none. Valid as long as the pump. */
 const char *s2s__pump_error(const s2s__pump *p);
-/* The number of the fatal alert that the peer sent (RFC 8446 section 6), -1 if none. */
+/* The number of the fatal alert that the peer sent (RFC 8446 section 6), -1 if none. An acceptor's may have come in the clear, as in
+ * TLS 1.2: it explains a failure, and proves nothing. */
 int s2s__pump_alert(const s2s__pump *p);
 
 #endif

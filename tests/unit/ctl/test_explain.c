@@ -46,6 +46,8 @@ Test(ctl_explain, lines_seen_elsewhere)
         {"postfix/smtpd[126]: NOQUEUE: abort: TLS from localhost[127.0.0.1]: No client certificate presented",
          "no-certificate"},
         {"The certificate issuer is unknown.", "unknown-issuer"},
+        {"text=\"TLS handshake failed: the peer sent TLS alert 48 (CA is unknown), in the clear\"", "unknown-issuer"},
+        {"text=\"TLS handshake failed: the peer sent TLS alert 43 (Certificate is not supported), in the clear\"", "alert-43"},
         {"jabber.example.net: connection established", NULL},
         {"", NULL},
     };

@@ -112,6 +112,84 @@ Test(transport_pump_peers, an_alert_without_a_known_name_keeps_its_number)
     raw_end(&raw);
 }
 
+/* The acceptor has sent its flight, and expects an encrypted one. */
+static s2s__pump *awaiting_finished(void)
+{
+    pair_make(&pair, pair.identity);
+    cr_assert_eq(s2s__pump_handshake(pair.initiator), S2S_E_AGAIN);
+    pair_move(pair.initiator, pair.acceptor, 1 << 30, NULL);
+    cr_assert_eq(s2s__pump_handshake(pair.acceptor), S2S_E_AGAIN);
+    return pair.acceptor;
+}
+
+Test(transport_pump_peers, an_alert_in_the_clear_says_why_the_handshake_failed)
+{
+    /* as OpenSSL's client sends it in TLS 1.3: legacy version, two octets, fatal, unknown_ca */
+    static const uint8_t alert[] = {0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x30};
+    for (size_t first = 0; first <= sizeof alert; first++) {
+        s2s__pump *p = awaiting_finished();
+        cr_assert_eq(s2s__pump_feed(p, (s2s_bytes){alert, first}), S2S_OK);
+        if (first < sizeof alert)
+            cr_expect_eq(s2s__pump_handshake(p), S2S_E_AGAIN, "%zu", first);
+        cr_expect_eq(s2s__pump_alert(p), -1, "%zu: it has not failed yet", first);
+        cr_assert_eq(s2s__pump_feed(p, (s2s_bytes){alert + first, sizeof alert - first}), S2S_OK);
+        cr_expect_eq(s2s__pump_handshake(p), S2S_E_TLS, "%zu", first);
+        cr_expect_eq(s2s__pump_alert(p), 48, "%zu", first);
+        cr_expect_str_eq(s2s__pump_error(p), "the peer sent TLS alert 48 (CA is unknown), in the clear", "%zu", first);
+    }
+    s2s__pump *p = awaiting_finished();
+    for (size_t i = 0; i < sizeof alert; i++) {
+        cr_assert_eq(s2s__pump_feed(p, (s2s_bytes){alert + i, 1}), S2S_OK);
+        cr_expect_eq(s2s__pump_handshake(p), i + 1 < sizeof alert ? S2S_E_AGAIN : S2S_E_TLS, "%zu", i);
+    }
+    cr_expect_eq(s2s__pump_alert(p), 48);
+    cr_expect_eq(s2s__pump_handshake(p), S2S_E_TLS, "nothing helps any more");
+}
+
+Test(transport_pump_peers, what_is_no_fatal_alert_in_the_clear_is_not_called_one)
+{
+    static const struct {
+        const char *what;
+        uint8_t bytes[16];
+        size_t len;
+    } ROWS[] = {
+        {"a warning", {0x15, 0x03, 0x03, 0x00, 0x02, 0x01, 0x30}, 7},
+        {"three octets", {0x15, 0x03, 0x03, 0x00, 0x03, 0x02, 0x30, 0x30}, 8},
+        {"one octet", {0x15, 0x03, 0x03, 0x00, 0x01, 0x02}, 6},
+        {"a record of another type", {0x17, 0x03, 0x03, 0x00, 0x02, 0x02, 0x30}, 7},
+        {"an alert behind what failed", {0x17, 0x03, 0x03, 0x00, 0x01, 0x00, 0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x30}, 13},
+    };
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        s2s__pump *p = awaiting_finished();
+        cr_assert_eq(s2s__pump_feed(p, (s2s_bytes){ROWS[i].bytes, ROWS[i].len}), S2S_OK);
+        cr_expect_eq(s2s__pump_handshake(p), S2S_E_TLS, "%s", ROWS[i].what);
+        cr_expect_eq(s2s__pump_alert(p), -1, "%s", ROWS[i].what);
+        cr_expect_not_null(strstr(s2s__pump_error(p), "TLS failure during the TLS handshake: "), "%s: %s", ROWS[i].what,
+                           s2s__pump_error(p));
+    }
+}
+
+Test(transport_pump_peers, an_alert_in_the_clear_is_believed_of_a_handshake_only_and_by_the_acceptor_only)
+{
+    static const uint8_t alert[] = {0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x30};
+    const uint8_t *flight;
+    (void)awaiting_finished();
+    size_t len = s2s__pump_output(pair.acceptor, &flight);
+    size_t hello = 5 + ((size_t)flight[3] << 8 | flight[4]); /* the ServerHello's record: the keys come with it */
+    cr_assert_lt(hello, len);
+    cr_assert_eq(s2s__pump_feed(pair.initiator, (s2s_bytes){flight, hello}), S2S_OK);
+    cr_assert_eq(s2s__pump_handshake(pair.initiator), S2S_E_AGAIN);
+    cr_assert_eq(s2s__pump_feed(pair.initiator, (s2s_bytes){alert, sizeof alert}), S2S_OK);
+    cr_expect_eq(s2s__pump_handshake(pair.initiator), S2S_E_TLS);
+    cr_expect_eq(s2s__pump_alert(pair.initiator), -1, "%s", s2s__pump_error(pair.initiator));
+
+    pair_make(&pair, pair.identity);
+    pair_connect(&pair, 1 << 30);
+    cr_assert_eq(s2s__pump_feed(pair.acceptor, (s2s_bytes){alert, sizeof alert}), S2S_OK);
+    cr_expect_eq(read_some(pair.acceptor), S2S_E_TLS);
+    cr_expect_eq(s2s__pump_alert(pair.acceptor), -1, "%s", s2s__pump_error(pair.acceptor));
+}
+
 Test(transport_pump_peers, tickets_and_key_updates_do_not_hide_data)
 {
     raw_peer raw;
