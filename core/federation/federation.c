@@ -52,6 +52,8 @@ void s2s__federation_bounce(s2s_federation *f, const s2s_stanza *stanza, s2s_sta
     s2s_stanza answer;
     if (s2s_stanza_bounce(stanza, error, text, buf, sizeof buf, &answer))
         s2s__federation_deliver(f, &answer);
+    else
+        s2s__report_dropped(f, stanza, text);
 }
 
 s2s_err s2s_federation_send(s2s_federation *f, const s2s_stanza *stanza)

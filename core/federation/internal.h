@@ -57,6 +57,11 @@ typedef struct s2s__judgement {
     char *reason; /* NULL: there was no memory for it */
 } s2s__judgement;
 
+/* Streams that are not read on for now; who came first goes on first. */
+typedef struct s2s__waiters {
+    s2s__stream *first, *last;
+} s2s__waiters;
+
 /* How a stream has ended, as far as that decides what comes after it. */
 typedef enum s2s__stream_end {
     S2S__END_NONE,        /* it has not, or in any other way */
@@ -91,8 +96,8 @@ struct s2s__stream {
     s2s__origin *origin; /* of its connection (acceptor) */
     s2s__rate *rate; /* of its remote domain; NULL: not limited */
     s2s__stream *next_sharer, *prev_sharer; /* of that */
-    s2s__slow *slow; /* the local domain that it has brought a stanza to, and waits for; NULL: none */
-    s2s__stream *next_waiting, *prev_waiting; /* of that */
+    s2s__waiters *waits; /* the list that it is in: of a slow local domain, or of a link that its answers fill; NULL: none */
+    s2s__stream *next_waiting, *prev_waiting; /* in that */
     /* options.taken_later: what was delivered and is not safe yet */
     s2s__stream *next_unsafe, *prev_unsafe;
     uint64_t pulled, safe;       /* stanzas, those that were rejected included; and those known to be safe */
@@ -122,6 +127,7 @@ struct s2s__link {
     s2s__hold hold;
     uint64_t hold_mark;  /* not FLOWS: what it had taken when the time up to hold_until began */
     s2s_time hold_until;
+    s2s__waiters waiters; /* what they bring is answered here */
     s2s__reach reached; /* of the failure below; UNREACHED: there is none, or a new stream is being made */
     size_t resent;       /* of the queue, at its front: sent before on a stream that broke */
     unsigned barren;     /* streams in a row that broke without having acknowledged anything */
@@ -191,6 +197,8 @@ struct s2s_federation {
     s2s__rates rates;
     s2s_federation_counts counts;
     uv_timer_t reroute_timer, hold_timer;
+    s2s__waiters woken;    /* hold_timer reads on from them */
+    s2s__stream *bringing; /* whose stanza is being delivered, or rejected; NULL: none */
     s2s__listener **listeners;
     size_t listeners_len;
     s2s__stream *streams, *oldest; /* newest first */
@@ -200,6 +208,7 @@ struct s2s_federation {
     size_t preauth;  /* of these, not established */
     s2s__table origins; /* of these, by address */
     s2s__told told_away[S2S__CAP_ADDRESS + 1];
+    s2s__told told_dropped;
     s2s__told told_nameless; /* ended in TLS before the peer had said who it is */
     s2s__table links; /* by local and remote */
     s2s__table slow;  /* local domains that s2s_federation_pause_to() has named */
@@ -285,15 +294,19 @@ void s2s__rate_heard(s2s__stream *s, size_t bytes);
 bool s2s__rate_slows(const s2s__stream *s);
 /* slow.c: the stream has delivered `brought`; it is freed; the object is. */
 void s2s__slow_look(s2s__stream *s, const s2s_stanza *brought);
-void s2s__slow_leave(s2s__stream *s);
+/* slow.c: who waits, for whatever. _leave: if it does. */
+void s2s__wait_join(s2s__waiters *list, s2s__stream *s);
+void s2s__wait_leave(s2s__stream *s);
 void s2s__slow_free(s2s_federation *f); /* also half made */
-/* Pauses it, or reads on, as f->paused, its rate and its slow local domain have it. */
+/* Pauses it, or reads on, as f->paused, its rate and what it waits for have it. */
 void s2s__stream_flow(s2s__stream *s);
 /* hold.c: a stanza was added to the link's queue. S2S_OK, or S2S_E_AGAIN: its sender is held. */
 s2s_err s2s__hold_pushed(s2s__link *link);
 /* Some may have left it; it is over with all. They may tell the senders, and so make and end links. */
 void s2s__hold_popped(s2s__link *link);
 void s2s__hold_end(s2s__link *link);
+/* What the stream that is read brings is answered on the link: it waits if the link is half full, until there is room. */
+void s2s__hold_bringer(s2s__link *link);
 void s2s__hold_timer_begin(s2s_federation *f);
 void s2s__hold_timer_end(s2s_federation *f, uv_close_cb closed);
 
@@ -354,6 +367,8 @@ void s2s__report_question(const s2s__stream *s, s2s_str local, s2s_str remote, s
 /* Its remote domain has used up its rate. */
 void s2s__report_slowed(const s2s__stream *s);
 void s2s__report_closed(const s2s__stream *s, const s2s_close *close);
+/* A stanza that is itself an error or a result could not be sent: it is gone. */
+void s2s__report_dropped(s2s_federation *f, const s2s_stanza *stanza, const char *why);
 
 /* origin.c: a connection was accepted. False: it is to be closed, as a limit or the memory does not allow it; else it is counted
  * with `*out` until _leave, which takes NULL. */

@@ -263,8 +263,10 @@ static s2s_err send_or_queue(s2s__link *link, const s2s_stanza *stanza)
     const s2s_federation *f = link->f;
     if (link->queue.stanzas == 0 && send_now(link, stanza))
         return S2S_OK;
-    if (s2s__queue_push(&link->queue, f->env, stanza) != S2S_OK)
+    if (s2s__queue_push(&link->queue, f->env, stanza) != S2S_OK) {
+        s2s__hold_bringer(link);
         return no_room(link, stanza);
+    }
     if (link->stream || link->retry_at != 0)
         return s2s__hold_pushed(link);
     start_stream(link); /* may end the link at once: this one holds nobody */

@@ -36,7 +36,7 @@ static bool is_new(const s2s__stream *s)
 void s2s__stream_flow(s2s__stream *s)
 {
     if (s2s__stream_delivers(s))
-        s2s__connection_pause(s->connection, s->slow || (s->f->paused && !is_new(s)) || (s->rate && s->rate->held));
+        s2s__connection_pause(s->connection, s->waits || (s->f->paused && !is_new(s)) || (s->rate && s->rate->held));
 }
 
 /* -- who shares ---------------------------------------------------------------------------------------- */

@@ -246,3 +246,20 @@ void s2s__report_closed(const s2s__stream *s, const s2s_close *close)
     if (s->f->ops->stream)
         s->f->ops->stream(s->f->user, &info, close);
 }
+
+void s2s__report_dropped(s2s_federation *f, const s2s_stanza *stanza, const char *why)
+{
+    char count[S2S__COUNT_MAX];
+    s2s_jid from = {0}, to = {0};
+    f->counts.dropped++;
+    if (!s2s__report_due(f, &f->told_dropped, count))
+        return;
+    (void)s2s_jid_split(stanza->from, &from);
+    (void)s2s_jid_split(stanza->to, &to);
+    line l = {.len = 0};
+    add(&l, "local", from.domain);
+    add(&l, "remote", to.domain);
+    add_word(&l, "why", why);
+    add_word(&l, "count", count);
+    s2s__log(f->env, S2S_LOG_WARN, "errors or results dropped: they cannot be sent, and nothing may be sent back for them", l.fields, l.len);
+}

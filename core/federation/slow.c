@@ -16,8 +16,8 @@ typedef enum slow_state {
 struct s2s__slow {
     s2s__slot slot; /* first: a slot is its domain */
     slow_state state;
-    s2s__stream *first, *last; /* that wait; who came first goes on first */
-    char local[];              /* normal form */
+    s2s__waiters waiters;
+    char local[]; /* normal form */
 };
 
 static s2s__slow *find(const s2s_federation *f, s2s_str local)
@@ -50,21 +50,32 @@ s2s_err s2s_federation_pause_to(s2s_federation *f, s2s_str local)
     return err;
 }
 
-void s2s__slow_leave(s2s__stream *s)
+void s2s__wait_join(s2s__waiters *list, s2s__stream *s)
 {
-    s2s__slow *slow = s->slow;
-    if (!slow)
+    s->waits = list;
+    s->prev_waiting = list->last;
+    if (list->last)
+        list->last->next_waiting = s;
+    else
+        list->first = s;
+    list->last = s;
+}
+
+void s2s__wait_leave(s2s__stream *s)
+{
+    s2s__waiters *list = s->waits;
+    if (!list)
         return;
     if (s->prev_waiting)
         s->prev_waiting->next_waiting = s->next_waiting;
     else
-        slow->first = s->next_waiting;
+        list->first = s->next_waiting;
     if (s->next_waiting)
         s->next_waiting->prev_waiting = s->prev_waiting;
     else
-        slow->last = s->prev_waiting;
+        list->last = s->prev_waiting;
     s->next_waiting = s->prev_waiting = NULL;
-    s->slow = NULL;
+    s->waits = NULL;
 }
 
 void s2s_federation_resume_to(s2s_federation *f, s2s_str local)
@@ -78,9 +89,9 @@ void s2s_federation_resume_to(s2s_federation *f, s2s_str local)
         return;
     }
     slow->state = RESUMING;
-    while (slow->first && slow->state == RESUMING) {
-        s2s__stream *s = slow->first;
-        s2s__slow_leave(s);
+    while (slow->waiters.first && slow->state == RESUMING) {
+        s2s__stream *s = slow->waiters.first;
+        s2s__wait_leave(s);
         s2s__stream_flow(s); /* may deliver, and so make the domain slow again */
     }
     if (slow->state == SLOW_AGAIN) {
@@ -95,19 +106,13 @@ void s2s__slow_look(s2s__stream *s, const s2s_stanza *brought)
 {
     s2s_jid to;
     char name[S2S_DOMAIN_MAX + 1];
-    if (s->f->slow.len == 0 || s->slow || s2s_jid_split(brought->to, &to) != S2S_OK ||
+    if (s->f->slow.len == 0 || s->waits || s2s_jid_split(brought->to, &to) != S2S_OK ||
         s2s_domain_normalise(to.domain, name) != S2S_OK)
         return;
     s2s__slow *slow = find(s->f, s2s_str_of(name));
     if (!slow || slow->state == RESUMING)
         return;
-    s->slow = slow;
-    s->prev_waiting = slow->last;
-    if (slow->last)
-        slow->last->next_waiting = s;
-    else
-        slow->first = s;
-    slow->last = s;
+    s2s__wait_join(&slow->waiters, s);
     s2s__stream_flow(s);
 }
 

@@ -66,7 +66,7 @@ void s2s__stream_free(s2s__stream *s)
     s2s_federation *f = s->f;
     forget_question(s);
     s2s__taken_drop(s);
-    s2s__slow_leave(s);
+    s2s__wait_leave(s);
     if (s->prev)
         s->prev->next = s->next;
     else
@@ -339,7 +339,10 @@ static void on_stanza(void *owner, const s2s_stanza *stanza)
     s2s__stream *s = owner;
     s->stanzas_in++;
     bool before = s->f->paused;
+    s2s__stream *outer = s->f->bringing;
+    s->f->bringing = s;
     s2s__federation_deliver(s->f, stanza);
+    s->f->bringing = outer;
     s2s__slow_look(s, stanza);
     if (s->stanzas_in == 1)
         s2s__stream_flow(s); /* it is not new any more */
@@ -350,8 +353,11 @@ static void on_stanza(void *owner, const s2s_stanza *stanza)
 
 static void on_rejected(void *owner, const s2s_stanza *stanza, s2s_stanza_error error)
 {
-    s2s__accepting_rejected(owner, stanza, error);
-    s2s__taken_note(owner);
+    s2s__stream *s = owner, *outer = s->f->bringing;
+    s->f->bringing = s;
+    s2s__accepting_rejected(s, stanza, error);
+    s->f->bringing = outer;
+    s2s__taken_note(s);
 }
 
 static void on_dialback(void *owner, const s2s_event *e)

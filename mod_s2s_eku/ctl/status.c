@@ -95,6 +95,8 @@ static void print(const json_t *answer)
     json_array_foreach(json_object_get(answer, "components"), i, item)
         (void)printf("component: %s (%s)\n", word(item, "domain"),
                      json_is_true(json_object_get(item, "attached")) ? "attached" : "not attached");
+    if (number(answer, "dropped") > 0)
+        (void)printf("dropped: %lld errors and results that could not be sent\n", number(answer, "dropped"));
     (void)printf("streams: %zu\n", json_array_size(streams));
     json_array_foreach(streams, i, item)
         print_stream(item);

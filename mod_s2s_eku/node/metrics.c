@@ -87,6 +87,8 @@ static void put_streams(s2s__buf *b, const node *n)
     put(b, "s2sd_connections_turned_away_total{limit=\"connections\"} %" PRIu64 "\n", counts.turned_away);
     put(b, "s2sd_connections_turned_away_total{limit=\"connections_per_address\"} %" PRIu64 "\n", counts.turned_away_address);
     put(b, "s2sd_connections_turned_away_total{limit=\"preauth_connections\"} %" PRIu64 "\n", counts.turned_away_preauth);
+    family(b, "s2sd_dropped_stanzas", "counter", "Errors and results that could not be sent, and are gone.");
+    put(b, "s2sd_dropped_stanzas_total %" PRIu64 "\n", counts.dropped);
     family(b, "s2sd_queued_stanzas", "gauge", "Stanzas that wait for a stream.");
     put(b, "s2sd_queued_stanzas %" PRIu64 "\n", s.queued);
 }

@@ -122,8 +122,10 @@ json_t *status_of(const node *n)
         json_decref(c.streams);
         return NULL;
     }
-    return json_pack("{s:s, s:I, s:s, s:o, s:o, s:o, s:o}", "version", S2S_VERSION, "uptime",
+    s2s_federation_counts counts;
+    workers_sum(node_workers(n), &counts);
+    return json_pack("{s:s, s:I, s:s, s:I, s:o, s:o, s:o, s:o}", "version", S2S_VERSION, "uptime",
                      (json_int_t)(node_uptime_milliseconds(n) / MS_PER_SECOND), "mode",
-                     eku_mode_word(node_config(n)->mode), "domains", domains_of(node_config(n)), "certificates",
+                     eku_mode_word(node_config(n)->mode), "dropped", (json_int_t)counts.dropped, "domains", domains_of(node_config(n)), "certificates",
                      certificates_json(node_federation(n)), "components", components_of(n), "streams", c.streams);
 }

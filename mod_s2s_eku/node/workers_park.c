@@ -127,6 +127,7 @@ void workers_sum(workers *w, s2s_federation_counts *out)
         out->turned_away += one.turned_away;
         out->turned_away_preauth += one.turned_away_preauth;
         out->turned_away_address += one.turned_away_address;
+        out->dropped += one.dropped;
     }
     workers_unpark(w);
 }

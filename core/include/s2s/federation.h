@@ -240,6 +240,7 @@ typedef struct s2s_federation_counts {
     /* Connections that were closed as soon as they were accepted: limits.connections, preauth_connections, and
      * connections_per_address. */
     uint64_t turned_away, turned_away_preauth, turned_away_address;
+    uint64_t dropped; /* stanzas that could not be sent and, being errors or results, could not be sent back: they are gone */
 } s2s_federation_counts;
 S2S_API void s2s_federation_count(const s2s_federation *f, s2s_federation_counts *out);
 

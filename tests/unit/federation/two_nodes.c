@@ -68,6 +68,14 @@ static const s2s_policy_ops POLICY = {S2S_POLICY_ABI, judge, explain, rule};
 
 /* -- the owner ----------------------------------------------------------------------------------------- */
 
+static void answer(node *n, const s2s_stanza *st)
+{
+    char buf[S2S_BOUNCE_MAX];
+    s2s_stanza error;
+    if (s2s_stanza_bounce(st, S2S_SE_SERVICE_UNAVAILABLE, NULL, buf, sizeof buf, &error))
+        n->told += s2s_federation_send(n->f, &error) == S2S_E_AGAIN;
+}
+
 static bool deliver(void *user, const s2s_stanza *st)
 {
     node *n = user;
@@ -78,6 +86,8 @@ static bool deliver(void *user, const s2s_stanza *st)
     n->received[n->count++] = strdup(line);
     if (n->slows)
         cr_assert_eq(s2s_federation_pause_to(n->f, s2s_str_of(n->domain)), S2S_OK);
+    if (n->answers)
+        answer(n, st);
     return !n->hold;
 }
 

@@ -44,6 +44,8 @@ typedef struct node {
     size_t count;
     bool hold;           /* deliver returns false */
     bool slows;          /* deliver makes its domain slow */
+    bool answers;        /* deliver sends an error back for each message */
+    size_t told;         /* of these, S2S_E_AGAIN was said */
     size_t drained, established, ended;
     s2s_close last_end;
     bool stopped;
