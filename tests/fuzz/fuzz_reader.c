@@ -2,7 +2,7 @@
 /* fuzz_reader.c: the XML reader. The first byte: content namespace and chunk size; 0xff in the rest: a stream restart.
  *
  * All is read twice, first with a rest behind each piece where that may be, then byte by byte, so that expat sees what else is read without
- * it (plain text, plain elements): what is said must be the same. */
+ * it (plain text, plain elements): what is said must be the same. Each stanza as it is handed on must be read as one. */
 #include "fuzz/fuzz.h"
 
 #include <string.h>
@@ -42,6 +42,17 @@ static uint8_t touch(s2s_str s)
     return sum;
 }
 
+/* The next server or component must be able to read it, whatever its limits. */
+static void must_be_readable(const s2s_stanza *st)
+{
+    test_env t;
+    test_env_init(&t);
+    t.env.limits.stanza_bytes = 1 << 20;
+    t.env.limits.xml_depth *= 2;
+    t.env.limits.xml_attributes *= 4; /* declarations are added */
+    fuzz_must(s2s_stanza_check(&t.env, st) == S2S_OK && t.live == 0);
+}
+
 static void look_at_stanza(said *s, s2s__item_type type, const s2s_stanza *st)
 {
     size_t need = s2s_stanza_write(st, NULL, 0);
@@ -51,6 +62,7 @@ static void look_at_stanza(said *s, s2s__item_type type, const s2s_stanza *st)
         fuzz_must(out[i] != '\0');
     (void)(touch(st->from) ^ touch(st->to) ^ touch(st->id) ^ touch(st->type) ^ touch(st->lang) ^ touch(st->attrs));
     say(s, type, out, need);
+    must_be_readable(st);
     free(out);
 }
 
