@@ -13,12 +13,12 @@ enum {
 
 bool s2s__report_due(const s2s_federation *f, s2s__told *told, char count[S2S__COUNT_MAX])
 {
-    s2s_time now = uv_now(f->loop);
+    s2s_time now = f->loop ? uv_now(f->loop) : S2S_NEVER; /* stopped, it has no time: one more line, at most */
     told->untold++;
-    if (now < told->next)
+    if (now < told->next || told->next == S2S_NEVER)
         return false;
     (void)snprintf(count, S2S__COUNT_MAX, "%llu", (unsigned long long)told->untold);
-    *told = (s2s__told){.next = now + TELL_MS};
+    *told = (s2s__told){.next = f->loop ? now + TELL_MS : S2S_NEVER};
     return true;
 }
 

@@ -108,3 +108,22 @@ Test(federation_wayback, a_stop_does_not_wait_for_it, .timeout = 60)
     net_until(&n, &n.b.told, 1);
     finish();
 }
+
+Test(federation_wayback, what_comes_when_it_has_stopped_is_counted_and_has_one_line, .timeout = 60)
+{
+    s2s_stanza error = {.kind = S2S_MESSAGE, .from = S2S_STR("y@b.example"), .to = S2S_STR("u@a.example"), .type = S2S_STR("error"),
+                        .attrs = S2S_STR(""), .inner = S2S_STR("")};
+    begin(false);
+    n.b.stays = true;
+    s2s_federation_stop(n.b.f);
+    net_until_true(&n, &n.b.stopped);
+    for (uint64_t i = 1; i <= 3; i++) {
+        cr_expect_eq(s2s_federation_send(n.b.f, &error), S2S_OK);
+        cr_expect_eq(dropped(), i);
+        cr_expect_eq(strstr(n.b.t.last_log, "dropped") != NULL, i == 1, "%s", n.b.t.last_log);
+        n.b.t.last_log[0] = '\0';
+    }
+    s2s_federation_free(n.b.f);
+    n.b.f = NULL;
+    finish();
+}

@@ -112,6 +112,8 @@ static void stopped(void *user)
 {
     node *n = user;
     n->stopped = true;
+    if (n->stays)
+        return;
     s2s_federation_free(n->f);
     n->f = NULL;
 }

@@ -49,6 +49,7 @@ typedef struct node {
     size_t drained, established, ended;
     s2s_close last_end;
     bool stopped;
+    bool stays; /* is not freed when it has stopped: the test does */
 } node;
 
 typedef struct net {
