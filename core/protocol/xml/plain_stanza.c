@@ -7,6 +7,7 @@
 
 #include "protocol/xml/ns.h"
 #include "protocol/xml/plain_text.h"
+#include "protocol/xml/start_tag.h"
 
 #define NS_XMLNS "http://www.w3.org/2000/xmlns/"
 
@@ -231,17 +232,6 @@ static bool take_inside(scan *s, s2s_str name, s2s_str *inner)
 
 /* -- the stanza ------------------------------------------------------------------------------------------ */
 
-static bool is_kind(s2s_str name, s2s_kind *out)
-{
-    for (s2s_kind kind = S2S_MESSAGE; kind <= S2S_IQ; kind++) {
-        if (s2s__str_is(name, s2s_kind_name(kind))) {
-            *out = kind;
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Where a router's attribute goes; NULL: it is another one. */
 static s2s_str *slot_for(s2s_stanza *st, s2s_str name)
 {
@@ -292,7 +282,7 @@ size_t s2s__plain_stanza(const uint8_t *p, size_t len, const char *content_ns, c
     scan s = begin(p, len, content_ns, limits);
     tag t;
     *out = (s2s_stanza){.attrs = S2S_STR(""), .inner = S2S_STR("")};
-    if (!take_start(&s, &t.name) || !is_kind(t.name, &out->kind) || !take_attributes(&s, &t) || !take_routing(&s, &t, out))
+    if (!take_start(&s, &t.name) || !s2s__start_tag_kind(t.name, &out->kind) || !take_attributes(&s, &t) || !take_routing(&s, &t, out))
         return 0;
     if (!t.empty && !take_inside(&s, t.name, &out->inner))
         return 0;

@@ -295,7 +295,7 @@ bool s2s__reader_at_end(const s2s__reader *r)
 {
     static const char END[] = "</", ERROR[] = "<stream:error"; /* by another prefix it waits as everything does */
     s2s_str rest = slice(r, r->done, s2s__reader_end(r));
-    while (rest.len > 0 && *rest.ptr && strchr(" \t\r\n", *rest.ptr)) {
+    while (rest.len > 0 && is_space((uint8_t)*rest.ptr)) {
         rest.ptr++;
         rest.len--;
     }

@@ -258,28 +258,15 @@ Test(federation, a_closed_port_is_a_timeout_without_names_in_the_text)
     net_end(&n);
 }
 
-static void on_silent(uv_stream_t *server, int status)
-{
-    (void)server; /* the kernel takes the connection, nobody ever answers */
-    (void)status;
-}
-
 Test(federation, a_silent_server_costs_no_more_than_the_deadline)
 {
     uv_tcp_t silent;
-    struct sockaddr_in at;
-    char why[S2S_TEXT_MAX] = "", address[32];
-    int len = sizeof at;
+    char why[S2S_TEXT_MAX] = "", address[NET_ADDRESS];
     net_begin(&n);
     n.a.t.env.limits.negotiation_ms = 1000;
     n.a.t.env.limits.close_ms = 100;
     net_begin_nodes(&n);
-    uv_tcp_init(&n.loop, &silent);
-    uv_ip4_addr("127.0.0.1", 0, &at);
-    uv_tcp_bind(&silent, (const struct sockaddr *)&at, 0);
-    cr_assert_eq(uv_listen((uv_stream_t *)&silent, 8, on_silent), 0);
-    uv_tcp_getsockname(&silent, (struct sockaddr *)&at, &len);
-    (void)snprintf(address, sizeof address, "127.0.0.1:%d", ntohs(at.sin_port));
+    net_listen_silently(&n, &silent, address);
     cr_assert_eq(s2s_federation_route(n.a.f, "*", address, S2S_TLS_STARTTLS, why), S2S_OK, "%s", why);
     cr_assert_eq(node_send(&n.a, "silent.example", "m1"), S2S_OK);
     net_until(&n, &n.a.count, 1);

@@ -11,29 +11,16 @@ enum { QUEUE = 64, LARGE = 16384, ROUNDS = 400 };
 static net n;
 static uv_tcp_t silent;
 
-static void on_silent(uv_stream_t *listener, int status)
-{
-    (void)listener;
-    (void)status;
-}
-
 /* Connections to silent.example are made by the kernel, and then nothing comes. */
 static void begin(uint32_t hold_ms)
 {
-    struct sockaddr_in at;
-    char why[S2S_TEXT_MAX], address[32];
-    int len = sizeof at;
+    char why[S2S_TEXT_MAX], address[NET_ADDRESS];
     net_begin(&n);
     n.a.t.env.limits.queue_stanzas = QUEUE;
     n.a.t.env.limits.hold_ms = hold_ms;
     n.a.t.env.limits.close_ms = 100;
     net_begin_nodes(&n);
-    uv_tcp_init(&n.loop, &silent);
-    uv_ip4_addr("127.0.0.1", 0, &at);
-    uv_tcp_bind(&silent, (const struct sockaddr *)&at, 0);
-    cr_assert_eq(uv_listen((uv_stream_t *)&silent, 8, on_silent), 0);
-    uv_tcp_getsockname(&silent, (struct sockaddr *)&at, &len);
-    (void)snprintf(address, sizeof address, "127.0.0.1:%d", ntohs(at.sin_port));
+    net_listen_silently(&n, &silent, address);
     cr_assert_eq(s2s_federation_route(n.a.f, "silent.example", address, S2S_TLS_STARTTLS, why), S2S_OK, "%s", why);
 }
 

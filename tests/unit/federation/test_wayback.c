@@ -13,18 +13,10 @@ static net n;
 static node x;
 static uv_tcp_t silent;
 
-static void on_silent(uv_stream_t *listener, int status)
-{
-    (void)listener;
-    (void)status;
-}
-
 /* b answers each message with an error. */
 static void begin(bool is_silent)
 {
-    struct sockaddr_in at;
-    char why[S2S_TEXT_MAX], address[32];
-    int len = sizeof at;
+    char why[S2S_TEXT_MAX], address[NET_ADDRESS];
     signal(SIGPIPE, SIG_IGN);
     net_begin(&n);
     n.a.t.env.limits.close_ms = n.b.t.env.limits.close_ms = 100;
@@ -38,12 +30,7 @@ static void begin(bool is_silent)
     cr_assert_eq(s2s_federation_route(n.a.f, "b.example", n.b.address, S2S_TLS_STARTTLS, why), S2S_OK, "%s", why);
     cr_assert_eq(s2s_federation_route(x.f, "b.example", n.b.address, S2S_TLS_STARTTLS, why), S2S_OK, "%s", why);
     cr_assert_eq(s2s_federation_route(n.b.f, "x.example", x.address, S2S_TLS_STARTTLS, why), S2S_OK, "%s", why);
-    uv_tcp_init(&n.loop, &silent);
-    uv_ip4_addr("127.0.0.1", 0, &at);
-    uv_tcp_bind(&silent, (const struct sockaddr *)&at, 0);
-    cr_assert_eq(uv_listen((uv_stream_t *)&silent, 8, on_silent), 0);
-    uv_tcp_getsockname(&silent, (struct sockaddr *)&at, &len);
-    (void)snprintf(address, sizeof address, "127.0.0.1:%d", ntohs(at.sin_port));
+    net_listen_silently(&n, &silent, address);
     cr_assert_eq(s2s_federation_route(n.b.f, "a.example", is_silent ? address : n.a.address, S2S_TLS_STARTTLS, why), S2S_OK, "%s", why);
 }
 

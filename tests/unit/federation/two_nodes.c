@@ -228,6 +228,24 @@ void net_until(net *n, const size_t *value, size_t want)
     uv_timer_stop(&n->guard);
 }
 
+static void on_silent(uv_stream_t *listener, int status)
+{
+    (void)listener;
+    (void)status;
+}
+
+void net_listen_silently(net *n, uv_tcp_t *silent, char address[NET_ADDRESS])
+{
+    struct sockaddr_in at;
+    int len = sizeof at;
+    uv_tcp_init(&n->loop, silent);
+    uv_ip4_addr("127.0.0.1", 0, &at);
+    uv_tcp_bind(silent, (const struct sockaddr *)&at, 0);
+    cr_assert_eq(uv_listen((uv_stream_t *)silent, 8, on_silent), 0);
+    uv_tcp_getsockname(silent, (struct sockaddr *)&at, &len);
+    (void)snprintf(address, NET_ADDRESS, "127.0.0.1:%d", ntohs(at.sin_port));
+}
+
 void net_until_true(net *n, const bool *value)
 {
     guard(n);

@@ -78,6 +78,10 @@ void net_end(net *n);
 void net_until(net *n, const size_t *value, size_t want);
 void net_until_true(net *n, const bool *value);
 
+/* The kernel takes connections to `address`, and nobody ever answers. The caller closes `silent`. */
+enum { NET_ADDRESS = 32 };
+void net_listen_silently(net *n, uv_tcp_t *silent, char address[NET_ADDRESS]);
+
 /* Sends <message from='x@DOMAIN' to='y@TO' id='ID'><body>ID</body></message>. */
 s2s_err node_send(node *n, const char *to, const char *id);
 const char *node_last(const node *n);
